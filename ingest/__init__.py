@@ -1,0 +1,1 @@
+"""Documents in: everything that needs to know a file format."""

@@ -1,0 +1,1 @@
+"""Models behind one-method protocols: embedding and chat, the real ones and shipped fakes."""

@@ -1,0 +1,1 @@
+"""What is kept, and how: all SQL and all files of originals live here."""

@@ -1,0 +1,1 @@
+"""The pages, as functions that call the assistant only."""
