@@ -1,0 +1,286 @@
+"""The HTTP interface, ``/api/v1``: workspaces, documents, search and ask, over the assistant.
+
+Translating only: JSON in, one call of the assistant, a row of :mod:`rag.rows` out. Answers come as
+JSON, or as server-sent events to whoever accepts ``text/event-stream``. Errors are
+``{"error": {"message", "remedy"}}`` with the status of :mod:`rag.errors`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Annotated
+from urllib.parse import quote
+
+import anyio.to_thread
+from fastapi import APIRouter, Depends, FastAPI, File, Query, Request, Response, UploadFile
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from rag import rows
+from rag.assistant import Assistant
+from rag.body import Body
+from rag.errors import MunimentError
+from rag.reference import reference_page
+from rag.types import Event, Finished, Turn
+
+LONGEST_QUESTION = 4000
+MOST_HITS = 1000
+
+router = APIRouter(prefix="/v1")
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewWorkspace(_Request):
+    """A workspace to be made."""
+
+    name: str
+
+
+class SearchRequest(_Request):
+    """A search: ``documents`` are names, none for the whole workspace."""
+
+    question: str = Field(min_length=1, max_length=LONGEST_QUESTION)
+    documents: list[str] | None = None
+    limit: int = Field(default=10, ge=1, le=MOST_HITS)
+    id: str = ""
+
+
+class EarlierTurn(_Request):
+    """An earlier question with its answer."""
+
+    question: str
+    answer: str
+
+
+class AskRequest(_Request):
+    """A question; ``history`` makes a follow-up understandable."""
+
+    question: str = Field(min_length=1, max_length=LONGEST_QUESTION)
+    documents: list[str] | None = None
+    history: list[EarlierTurn] = []
+    id: str = ""
+
+
+class ReindexRequest(_Request):
+    """Which workspace's vectors to rebuild, none for all."""
+
+    workspace: str | None = None
+
+
+class DoctorRequest(_Request):
+    """Whether the doctor may mend what it finds."""
+
+    repair: bool = False
+
+
+def create_api(find: Callable[[], Assistant]) -> FastAPI:
+    """Return the interface; ``find`` gives the assistant of the open data folder."""
+    api = FastAPI(
+        title="Muniment",
+        version="1",
+        description="A private document assistant: documents in, cited answers out.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+    )
+    api.state.find = find
+    api.add_exception_handler(MunimentError, _told)
+    api.add_exception_handler(RequestValidationError, _not_understood)
+    api.include_router(router)
+    return api
+
+
+def _find(request: Request) -> Assistant:
+    find: Callable[[], Assistant] = request.app.state.find
+    return find()
+
+
+Door = Annotated[Assistant, Depends(_find)]
+
+
+def _told(_: Request, error: Exception) -> Response:
+    remedy = error.remedy if isinstance(error, MunimentError) else ""
+    message = error.message if isinstance(error, MunimentError) else str(error)
+    status = error.status if isinstance(error, MunimentError) else 500
+    return JSONResponse({"error": {"message": message, "remedy": remedy}}, status_code=status)
+
+
+def _not_understood(_: Request, error: Exception) -> Response:
+    details = error.errors() if isinstance(error, RequestValidationError) else []
+    where = ".".join(str(part) for part in details[0]["loc"][1:]) if details else ""
+    why = f"{where}: {details[0]['msg']}" if details else str(error)
+    content = {
+        "error": {
+            "message": f"The request was not understood: {why}.",
+            "remedy": "Its form is told in /api/v1/docs.",
+        }
+    }
+    return JSONResponse(content, status_code=422)
+
+
+@router.get("/docs", include_in_schema=False)
+def docs(request: Request) -> HTMLResponse:
+    """Describe the interface as a plain page, without any script."""
+    return HTMLResponse(reference_page(request.app.openapi()))
+
+
+@router.get("/status", tags=["server"])
+def status(door: Door) -> rows.Row:
+    """Tell who would speak, and how much waits to be read."""
+    return door.status()
+
+
+@router.post("/reindex", tags=["server"])
+def reindex(door: Door, request: ReindexRequest) -> rows.Row:
+    """Rebuild the vectors from the database, without embedding again."""
+    return {"passages": door.reindex(request.workspace)}
+
+
+@router.post("/doctor", tags=["server"])
+def doctor(door: Door, request: DoctorRequest) -> rows.Row:
+    """Compare originals, database, keywords and vectors; mend them if asked to."""
+    return {"findings": door.doctor(repair=request.repair)}
+
+
+@router.get("/workspaces", tags=["workspaces"])
+def list_workspaces(door: Door) -> list[rows.Row]:
+    """List the workspaces."""
+    return [rows.workspace_row(workspace) for workspace in door.workspaces()]
+
+
+@router.post("/workspaces", status_code=201, tags=["workspaces"])
+def create_workspace(door: Door, request: NewWorkspace) -> rows.Row:
+    """Make a workspace."""
+    return rows.workspace_row(door.create_workspace(request.name))
+
+
+@router.delete("/workspaces/{workspace}", status_code=204, tags=["workspaces"])
+def delete_workspace(door: Door, workspace: str) -> None:
+    """Delete a workspace with everything in it."""
+    door.delete_workspace(workspace)
+
+
+@router.get("/workspaces/{workspace}/documents", tags=["documents"])
+def list_documents(door: Door, workspace: str) -> list[rows.Row]:
+    """List the documents of a workspace with their states."""
+    return [rows.document_row(document) for document in door.documents(workspace)]
+
+
+@router.post("/workspaces/{workspace}/documents", status_code=201, tags=["documents"])
+def upload_form(door: Door, workspace: str, file: Annotated[UploadFile, File()]) -> rows.Row:
+    """Take in a file from a form. It is safe when this returns, and read afterwards."""
+    uploaded = door.upload(workspace, file.filename or "", file.file)
+    return rows.upload_row(uploaded)
+
+
+@router.put("/workspaces/{workspace}/documents", status_code=201, tags=["documents"])
+async def upload_bytes(
+    door: Door, workspace: str, request: Request, name: Annotated[str, Query(min_length=1)]
+) -> rows.Row:
+    """Take in a file whose bytes are the request's body, as a stream of any length."""
+    body = Body(request.stream())
+    uploaded = await anyio.to_thread.run_sync(door.upload, workspace, name, body)
+    return rows.upload_row(uploaded)
+
+
+@router.get("/workspaces/{workspace}/documents/{document_id}", tags=["documents"])
+def get_document(door: Door, workspace: str, document_id: int) -> rows.Row:
+    """Tell the state of a document."""
+    return rows.document_row(door.document(workspace, document_id))
+
+
+@router.delete(
+    "/workspaces/{workspace}/documents/{document_id}", status_code=204, tags=["documents"]
+)
+def delete_document(door: Door, workspace: str, document_id: int) -> None:
+    """Delete a document: its rows, its passages, its vectors and its original."""
+    door.delete_document(workspace, document_id)
+
+
+@router.post("/workspaces/{workspace}/documents/{document_id}/cancel", tags=["documents"])
+def cancel_document(door: Door, workspace: str, document_id: int) -> rows.Row:
+    """Stop reading a document."""
+    door.cancel(workspace, document_id)
+    return rows.document_row(door.document(workspace, document_id))
+
+
+@router.post("/workspaces/{workspace}/documents/{document_id}/retry", tags=["documents"])
+def retry_document(door: Door, workspace: str, document_id: int) -> rows.Row:
+    """Read a document again that failed or was cancelled."""
+    door.retry(workspace, document_id)
+    return rows.document_row(door.document(workspace, document_id))
+
+
+@router.get("/workspaces/{workspace}/documents/{document_id}/original", tags=["documents"])
+def get_original(door: Door, workspace: str, document_id: int) -> Response:
+    """Send the original file, always as a download."""
+    path, version = door.original(workspace, document_id)
+    name = quote(door.document(workspace, document_id).name.rpartition("/")[2])
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+        "X-Content-SHA256": version.sha256,
+    }
+    return FileResponse(path, media_type="application/octet-stream", headers=headers)
+
+
+@router.get("/workspaces/{workspace}/documents/{document_id}/pages/{page}", tags=["documents"])
+def get_page(door: Door, workspace: str, document_id: int, page: int) -> rows.Row:
+    """Send the text of a page, counted from 1."""
+    found = door.page(workspace, document_id, page)
+    return {"page": found.number, "text": found.text, "width": found.width, "height": found.height}
+
+
+@router.get(
+    "/workspaces/{workspace}/documents/{document_id}/pages/{page}/picture", tags=["documents"]
+)
+def get_picture(
+    door: Door,
+    workspace: str,
+    document_id: int,
+    page: int,
+    start: Annotated[int, Query(ge=0)] = 0,
+    end: Annotated[int, Query(ge=0)] = 0,
+    scale: Annotated[float, Query(gt=0, le=4)] = 1.5,
+) -> Response:
+    """Send the picture of a page as PNG, the characters ``start`` to ``end`` boxed."""
+    picture = door.page_picture(workspace, document_id, page, span=(start, end), scale=scale)
+    return Response(picture, media_type="image/png")
+
+
+@router.post("/workspaces/{workspace}/search", tags=["questions"])
+def search(door: Door, workspace: str, request: SearchRequest) -> rows.Row:
+    """Find the passages nearest to a question."""
+    found = door.search(
+        workspace, request.question, documents=request.documents, limit=request.limit
+    )
+    return rows.search_row(request.id, found)
+
+
+@router.post("/workspaces/{workspace}/ask", tags=["questions"])
+def ask(door: Door, workspace: str, body: AskRequest, request: Request) -> Response:
+    """Answer a question: JSON, or server-sent events for ``Accept: text/event-stream``."""
+    history = [Turn(turn.question, turn.answer) for turn in body.history]
+    events = door.ask(workspace, body.question, documents=body.documents, history=history)
+    if "text/event-stream" in request.headers.get("accept", ""):
+        first = next(events)  # an error before the first word still has its own status
+        stream = _server_sent(first, events, body.id)
+        return StreamingResponse(stream, media_type="text/event-stream")
+    *_, last = events
+    if not isinstance(last, Finished):
+        raise TypeError(last)
+    return JSONResponse(rows.ask_row(body.id, last.answer))
+
+
+async def _server_sent(
+    first: Event, events: Iterator[Event], identifier: str
+) -> AsyncIterator[str]:
+    event: Event | None = first
+    while event is not None:
+        name, row = rows.event_row(event, identifier)
+        yield f"event: {name}\ndata: {json.dumps(row, ensure_ascii=False)}\n\n"
+        event = await anyio.to_thread.run_sync(next, events, None)
