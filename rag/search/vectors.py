@@ -122,9 +122,7 @@ class VectorStore:
             self._collections.clear()
             if self._client_made is not None:
                 self._client_made.close()
-                session = getattr(getattr(self._client_made, "_server", None), "_session", None)
-                if session is not None:  # closing Chroma's client leaves its connection open
-                    session.close()
+                _hang_up(self._client_made)
                 self._client_made = None
 
     @property
@@ -233,6 +231,14 @@ def _connect(folder: Path | None, url: str) -> Any:  # noqa: ANN401 - a Chroma c
         )
     except ValueError as error:  # what Chroma makes of a refused connection
         raise ConnectionError(str(error)) from error
+
+
+def _hang_up(client: Any) -> None:  # noqa: ANN401 - a Chroma client
+    """Close the connections to a server that closing Chroma's client leaves open."""
+    for part in (client, getattr(client, "_admin_client", None)):
+        session = getattr(getattr(part, "_server", None), "_session", None)
+        if session is not None:
+            session.close()
 
 
 def _names(workspace_id: int) -> tuple[str, str, str]:
