@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from rag.errors import ModelOverflow
-from rag.models.counting import count_tokens
+from rag.models.counting import count_tokens, fewest_tokens
 from rag.specialists import Chat
 
 FRAME_TOKENS = 8
 """What a chat template puts around each message, in tokens: 4 to 7 in the common ones."""
+
+CUT_SHARE = 0.9
+"""A prompt counted at less than this share of the fewest tokens it can have was cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,17 @@ def check_fits(messages: Sequence[Message], options: Chat, allowed: int | None =
             f"about {prompt} tokens for the prompt and {options.answer_tokens} kept for the "
             f"answer, where {context} fit"
         )
+
+
+def check_read(messages: Sequence[Message], read: int | None) -> None:
+    """Refuse an answer from half a prompt; ``read`` is what the server says it has read, if it does.
+
+    Raises:
+        ModelOverflow: that is less than the prompt can have.
+    """
+    fewest = sum(fewest_tokens(message.content) for message in messages)
+    if read and read < CUT_SHARE * fewest:
+        raise too_long(f"of at least {fewest} tokens the server has read {read}")
 
 
 def too_long(detail: str) -> ModelOverflow:
