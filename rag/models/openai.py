@@ -7,8 +7,9 @@ learned (vLLM tells ``max_model_len``, llama-server ``meta.n_ctx``); and thinkin
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,22 +98,23 @@ class OpenAIChat:
     ) -> ModelError:
         said = refusals.words(refused.body)
         if refused.status == 404:  # noqa: PLR2004 - HTTP's own number
-            return self._missing(model)
+            with contextlib.suppress(ModelError):
+                return missing(model, served(self._settings, PATIENT_SECONDS).models)
+            return missing(model)
         long = "context" in said or 2 * estimate(messages) > options.context
         if refused.status == 400 and long:  # noqa: PLR2004
             return too_long(said)
         return refusals.from_status(refused.status, refused.body, WHO)
 
-    def _missing(self, model: str) -> ModelMissing:
-        try:
-            names = ", ".join(list(served(self._settings, PATIENT_SECONDS).models)[:8])
-        except ModelError:
-            names = ""
-        there = f" It serves: {names}." if names else ""
-        return ModelMissing(
-            f"{WHO} does not serve the model “{model}”, or its address is wrong.",
-            f"Check the model's name in the specialist, and that “openai_url” ends in /v1.{there}",
-        )
+
+def missing(model: str, models: Iterable[str] = ()) -> ModelMissing:
+    """Return the error for a model that the server does not serve, naming those that it does."""
+    names = ", ".join(list(models)[:8])
+    there = f" It serves: {names}." if names else ""
+    return ModelMissing(
+        f"{WHO} does not serve the model “{model}”, or its address is wrong.",
+        f"Check the model's name in the specialist, and that “openai_url” ends in /v1.{there}",
+    )
 
 
 def served(settings: Settings, wait: float = WAIT_SECONDS) -> Served:
