@@ -77,5 +77,5 @@ $(EMBEDDED): $(PINS)
 $(RUN): $(PINS)
 	scripts/setup.sh run
 
-$(MODELS): $(PINS) constraints-models.txt scripts/weights-chat.txt
+$(MODELS): $(TEST) constraints-models.txt
 	scripts/setup.sh models

@@ -25,7 +25,9 @@ def pins(venv: str) -> list[str]:
         text=True,
     ).stdout
     lines = (line.partition("+")[0] for line in listing.split())  # "+cpu" says where, not what
-    return sorted((line for line in lines if line.partition("==")[0] not in UNPINNED), key=str.lower)
+    return sorted(
+        (line for line in lines if line.partition("==")[0] not in UNPINNED), key=str.lower
+    )
 
 
 def main() -> None:

