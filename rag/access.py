@@ -1,0 +1,31 @@
+"""May they: the only maker of a search's scope, so that an unscoped search cannot be written.
+
+Knows no database: what it is handed was looked up by the door. Documents of another workspace are
+refused here, whoever asked for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rag.errors import Forbidden
+from rag.types import Document, Scope, Workspace
+
+
+def scope(workspace: Workspace, documents: Sequence[Document] | None) -> Scope:
+    """Return what a search in this workspace may see: these documents, all of them for None.
+
+    No documents at all is a scope in which nothing is found.
+
+    Raises:
+        Forbidden: a document is of another workspace.
+    """
+    if documents is None:
+        return Scope(workspace.id)
+    for document in documents:
+        if document.workspace_id != workspace.id:
+            raise Forbidden(
+                "A document of another workspace was asked for.",
+                "Choose documents of this workspace.",
+            )
+    return Scope(workspace.id, frozenset(document.id for document in documents))

@@ -1,0 +1,1 @@
+"""The history of the database's shape, applied at opening by :mod:`rag.store.database`."""
