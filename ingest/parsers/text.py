@@ -1,8 +1,8 @@
-"""Plain text: one page, the file's own characters, headings guessed from the look of the lines.
+r"""Plain text: one page, the file's own characters, headings guessed from the look of the lines.
 
 The encoding is told by the mark at the beginning, else UTF-8 if the bytes are that, else Windows'
 cp1252, which every byte is. The stored text is the file's, character for character, except that a
-line end is always ``\\n`` and a control character becomes a space; so offsets into it are offsets
+line end is always ``\n`` and a control character becomes a space; so offsets into it are offsets
 into the file as a reader sees it.
 """
 
@@ -40,10 +40,9 @@ def read(path: Path, limits: Limits) -> str:
     Raises:
         TooLarge: it has more characters than the limit; no more than that is held in memory.
     """
-    with path.open("rb") as stream:
-        data = stream.read(_WIDEST * limits.characters + 1)
-    if len(data) > _WIDEST * limits.characters:
+    if path.stat().st_size > _WIDEST * limits.characters:
         raise too_long(limits)
+    data = path.read_bytes()
     text = _decoded(data).replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS)
     if len(text) > limits.characters:
         raise too_long(limits)

@@ -1,0 +1,40 @@
+"""Pictures of pages, drawn in the sandbox: PDFium is not thread-safe, and files are hostile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ingest.sandbox import frames
+from rag.errors import BadFile
+from rag.types import Box
+
+_SECONDS = 30
+_MEMORY = 1_000_000_000
+_MOST_BOXES = 500
+
+
+def page_picture(path: Path, number: int, scale: float, boxes: Sequence[Box]) -> bytes:
+    """Return one page of a PDF as a PNG picture, with boxes marked.
+
+    Args:
+        path: the stored original.
+        number: the page, from 1.
+        scale: pixels a point; made smaller where the picture would be too large.
+        boxes: what to mark, in points, origin top left.
+
+    Raises:
+        BadFile: the document has no page pictures, has no such page, or cannot be drawn.
+    """
+    request = {
+        "kind": "picture",
+        "path": str(path),
+        "page": number,
+        "scale": scale,
+        "boxes": [[box.x0, box.y0, box.x1, box.y1] for box in boxes[:_MOST_BOXES]],
+        "memory": _MEMORY,
+        "cpu": _SECONDS,
+    }
+    for frame in frames(request, _SECONDS, lambda: False):
+        return frame.blob
+    raise BadFile("This page could not be drawn.", "Open the original instead.")
