@@ -70,10 +70,21 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Checking:
-    """From which support (0..1) on a claim counts as supported or partly supported."""
+    """From which support (0..1) on a claim counts as supported or partly supported.
+
+    The others weigh the evidence of :class:`rag.answer.evidence.Evidence`, each sentence's support
+    being 1 / (1 + exp(-(base + weight * figure + ...))).
+    """
 
     supported: float
     partly: float
+    base: float
+    cover: float
+    names: float
+    numbers: float
+    negation: float
+    opposites: float
+    absolutes: float
 
 
 @dataclass(frozen=True, slots=True)

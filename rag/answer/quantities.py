@@ -152,6 +152,11 @@ class Quantity:
     unit: str = ""
     bound: int = 0
 
+    @property
+    def telling(self) -> bool:
+        """Whether it must be in the lines as it is; "first" is often just a word."""
+        return self.kind != "ordinal" or self.values[0][0] > 1
+
     def agrees(self, other: Quantity) -> bool:
         """Whether the two say the same, as far as both speak."""
         if self.kind == other.kind == "date":
@@ -160,16 +165,29 @@ class Quantity:
             date, number = (self, other) if self.kind == "date" else (other, self)
             return not number.unit and number.kind == "number" and date.values[0] == (
                 number.values[0][0], 0.0, 0.0)
-        if {self.kind, other.kind} & {"code", "time"} and self.kind != other.kind:
+        if "time" in (self.kind, other.kind):
+            return _times_agree(self, other)
+        if "code" in (self.kind, other.kind) and self.kind != other.kind:
             return False
-        if self.values != other.values:
-            return False
-        return self.unit == other.unit or not self.unit or not other.unit
+        return self.values == other.values and (
+            self.unit == other.unit or not self.unit or not other.unit
+        )
 
 
 def _dates_agree(one: tuple[float, ...], two: tuple[float, ...]) -> bool:
     shared = [(a, b) for a, b in zip(one, two, strict=True) if a and b]
     return bool(shared) and all(a == b for a, b in shared)
+
+
+def _times_agree(one: Quantity, two: Quantity) -> bool:
+    """Compare times of day; a bare number without unit may be an hour ("at 7")."""
+    if one.kind == two.kind:
+        return bool(set(one.values) & set(two.values))
+    time, number = (one, two) if one.kind == "time" else (two, one)
+    hour = number.values[0][0]
+    if number.kind != "number" or number.unit or not 1 <= hour <= 12:
+        return False
+    return bool({(hour % 12, 0.0), (hour % 12 + 12, 0.0)} & set(time.values))
 
 
 @dataclass(slots=True)
@@ -235,11 +253,9 @@ def _slash(text: str) -> tuple[tuple[float, ...], ...]:
 def _time(tokens: list[_Token], at: int) -> tuple[Quantity, int]:
     hour, minute = map(float, tokens[at].text.split(":"))
     half, last = _half_of_day(tokens, at + 1)
-    values = [(hour, minute)]
-    if half == "p" and hour < 12:
-        values = [(hour + 12, minute)]
-    elif half == "a" and hour == 12:
-        values = [(0.0, minute)]
+    values = [(hour % 12, minute), (hour % 12 + 12, minute)]
+    if half or hour > 12 or hour == 0:
+        values = [(hour % 12 + 12 * (half == "p" if half else hour > 12), minute)]
     return _quantity(tokens[at], tokens[last - 1], "time", tuple(values)), last
 
 
@@ -348,7 +364,7 @@ def _value(tokens: list[_Token], at: int) -> tuple[float | None, int, bool, str]
         return None, at, False, ""
     token = tokens[at]
     if token.kind == "number":
-        value = float(token.text.replace(",", ""))
+        value = _full_year(tokens, at, float(token.text.replace(",", "")))
         if at + 1 < len(tokens) and not tokens[at + 1].spaced:
             ending = tokens[at + 1].text
             if ending in _ORDINAL_END:
@@ -361,6 +377,16 @@ def _value(tokens: list[_Token], at: int) -> tuple[float | None, int, bool, str]
     if token.kind == "word":
         return _worded(tokens, at)
     return None, at, False, ""
+
+
+def _full_year(tokens: list[_Token], at: int, value: float) -> float:
+    """Return 2019 for the 19 of ``2018-19``."""
+    if at > 1 and tokens[at - 1].text in ("-", "–") and not tokens[at].spaced:
+        before = tokens[at - 2].text
+        if len(before) == 4 and before.isdigit() and len(tokens[at].text) == 2:
+            full = float(before[:2] + tokens[at].text)
+            return full if full > float(before) else value
+    return value
 
 
 def _worded(tokens: list[_Token], at: int) -> tuple[float | None, int, bool, str]:

@@ -50,9 +50,15 @@ _CONTRACTIONS = (
     (re.compile(r"(?<=\w)n't\b", re.IGNORECASE), " not"),
     (re.compile(r"\bper cent\b", re.IGNORECASE), "percent"),
 )
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0dff\u0e00-\u0eff"
+_LETTER = rf"(?:[^\W_]|[{_MARKS}])"
 _WORD = re.compile(
-    r"[^\W_]+(?:[.,:/-](?=\d)[^\W_]+|(?<=\d)[-](?=\d)\d+|'(?=[^\W\d_])[^\W_]+|&(?=[^\W_])[^\W_]+)*"
-    r"|[%$€£¥§]"
+    r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"  # scripts without spaces: a word a character
+    r"|(?<![\w)])-(?=[$€£¥]?\d)"  # a minus sign
+    r"|\d+(?:[.,:/-]\d+)+"
+    rf"|(?:(?![\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]){_LETTER})+"
+    rf"(?:['&](?=[^\W_]){_LETTER}+)*"
+    r"|[%$€£¥§°<>≤≥=±+]"
 )
 _POSSESSIVE = re.compile(r"'s?$")
 
@@ -213,6 +219,10 @@ STOP_WORDS = frozenset(
         "becomes",
     ]
 )
+
+
+FILLERS = frozenset("a an the such said".split())
+"""Words that may come and go in a quote."""
 
 
 @dataclass(frozen=True, slots=True)
