@@ -35,10 +35,12 @@ def gather(paths: Iterable[Path]) -> list[tuple[str, Path]]:
 
 
 def _told_apart(found: dict[Path, str]) -> dict[Path, str]:
-    counts = Counter(found.values())
+    """Put folders before names that meet, one more at a time, until each stands for one file."""
     names = dict(found)
-    for path, name in found.items():
-        if counts[name] > 1:
-            above = path.parents[len(Path(name).parts) - 1].name
-            names[path] = f"{above}/{name}"
-    return names
+    while True:
+        counts = Counter(names.values())
+        meeting = [path for path, name in names.items() if counts[name] > 1]
+        if not meeting:
+            return names
+        for path in meeting:
+            names[path] = "/".join(path.parts[-len(Path(names[path]).parts) - 1 :])

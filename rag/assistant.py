@@ -17,7 +17,7 @@ from rag.answer.boxes import line_boxes
 from rag.answer.generate import Ask, Parts, generate
 from rag.archive import Archive
 from rag.errors import BadRequest, NotFound
-from rag.models.chat import Choice, choose
+from rag.models.chat import PATIENT_SECONDS, Choice, choose
 from rag.names import document_name, workspace_name
 from rag.running import Progress, RunningAnswers
 from rag.types import (
@@ -86,9 +86,9 @@ class Assistant:
         workspace = self._workspace(name)
         for question_id in self._archive.conversations.unfinished(workspace.id):
             self._running.stop(question_id)
-        for unused in self._archive.catalogue.delete_workspace(workspace.id):
-            self._archive.originals.delete(unused)
+        unused = self._archive.catalogue.delete_workspace(workspace.id)
         self._archive.vectors.drop(workspace.id)
+        self._erase_originals(unused)
 
     # Documents
 
@@ -100,8 +100,11 @@ class Assistant:
         """
         place = self._workspace(workspace)
         cleaned = document_name(name)
-        sha256, size = self._archive.originals.put(stream)
-        uploaded = self._archive.catalogue.add_upload(place.id, cleaned, sha256, size)
+        originals = self._archive.originals
+        sha256, size = originals.put(stream)
+        uploaded = self._archive.catalogue.add_upload(
+            place.id, cleaned, sha256, size, present=lambda: originals.path(sha256).exists()
+        )
         self._wake()
         return uploaded
 
@@ -127,8 +130,7 @@ class Assistant:
         place = self._workspace(workspace)
         deleted = self._archive.catalogue.delete_document(place.id, document_id)
         self._archive.vectors.delete(place.id, deleted.passage_ids)
-        for unused in deleted.hashes:
-            self._archive.originals.delete(unused)
+        self._erase_originals(deleted.hashes)
 
     def cancel(self, workspace: str, document_id: int) -> None:
         """Stop reading a document's newest version."""
@@ -266,7 +268,7 @@ class Assistant:
             retriever=archive.retriever,
             page=archive.passages.page,
             embedder=archive.embedder,
-            choice=self.choice(),
+            choice=choose(archive.settings, archive.specialist.chat, PATIENT_SECONDS),
             specialist=archive.specialist,
             recipe_hash=archive.recipe.hash,
         )
@@ -289,6 +291,9 @@ class Assistant:
             if version.id == version_id:
                 return version
         raise NotFound("This version of the document is not there any more.")
+
+    def _erase_originals(self, hashes: Sequence[str]) -> None:
+        self._archive.catalogue.erase_originals(hashes, self._archive.originals.delete)
 
     def _wake(self) -> None:
         if self._worker is not None:

@@ -10,10 +10,9 @@ This module does not know where a question comes from or where an answer is kept
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from rag.answer.compose import Composition
@@ -28,10 +27,10 @@ from rag.answer.prompt import (
     usable_standalone,
 )
 from rag.errors import ModelBroke, ModelError
-from rag.models.chat import ChatClient, Choice, Message
+from rag.models.chat import ChatClient, Choice, Ending, Stream
 from rag.models.embed import Embedder
 from rag.search.retrieve import Retriever
-from rag.specialists import Chat, Specialist
+from rag.specialists import Specialist
 from rag.types import (
     Answer,
     Event,
@@ -54,7 +53,10 @@ ABSTAINED = (
 STOPPED = "Stopped. What was written until then is kept."
 NOTHING_SAID = "The chat model ended without a word."
 NOTHING_SAID_REMEDY = "Ask again; if it happens often, choose another model."
-STOP_POLL_SECONDS = 0.05
+CUT_OFF = (
+    "The answer reached the length it may have and ends here. Ask for a part of it, or raise "
+    "“answer_tokens” in the specialist."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +147,8 @@ def _standalone(ask: Ask, parts: Parts) -> str:
         return plain
     messages = standalone_messages(ask.question, ask.history, parts.specialist)
     try:
-        pieces = _Stream(parts.choice.client, messages, parts.specialist.chat, ask.stopped)
-        rewritten = "".join(pieces).strip()
+        stream = parts.choice.client.stream(messages, parts.specialist.chat)
+        rewritten = "".join(_until_stopped(stream, ask.stopped)).strip()
     except ModelError:
         # The answer itself will meet the same error and tell it; the search still has its words.
         return plain
@@ -177,27 +179,40 @@ def _spoken(
     composition = Composition(context.sources, parts.page, specialist.checking)
     messages = question_messages(blank.standalone, context.sources, specialist)
     outcome, notice = Outcome.ANSWERED, ""
-    pieces = _Stream(client, messages, specialist.chat, ask.stopped)
     try:
-        for piece in pieces:
-            clock.token()
-            shown = composition.feed(piece)
-            if shown:
-                yield Token(shown)
-            yield from composition.finished_sentences()
-        if ask.stopped():
+        ending = yield from _said(client.stream(messages, specialist.chat), composition, ask, clock)
+        if ending is None:
             outcome, notice = Outcome.STOPPED, STOPPED
         elif not composition.text.strip():
             raise ModelBroke(NOTHING_SAID, NOTHING_SAID_REMEDY)
+        elif ending.reason == "length":
+            notice = CUT_OFF
     except ModelError as error:
         outcome, notice = Outcome.FAILED, str(error)
-    finally:
-        pieces.close()
     rest = composition.flush()
     if rest:
         yield Token(rest)
     yield from composition.finished_sentences(last=True)
     yield Finished(_whole(blank, composition, clock, outcome=outcome, notice=notice))
+
+
+def _said(
+    stream: Stream, composition: Composition, ask: Ask, clock: _Clock
+) -> Generator[Event, None, Ending | None]:
+    with closing(_until_stopped(stream, ask.stopped)) as pieces:
+        while True:
+            try:
+                piece = next(pieces)
+            except StopIteration as end:
+                ending: Ending | None = end.value
+                return ending
+            if not piece:
+                continue
+            clock.token()
+            shown = composition.feed(piece)
+            if shown:
+                yield Token(shown)
+            yield from composition.finished_sentences()
 
 
 def _whole(
@@ -214,49 +229,20 @@ def _whole(
     )
 
 
-class _Stream:
-    """A model's pieces, drawn by a thread of its own, so that a stop need not wait for a word."""
+def _until_stopped(
+    stream: Stream, stopped: Callable[[], bool]
+) -> Generator[str, None, Ending | None]:
+    """Draw a model's pieces until a stop; return how it ended, None when it was stopped.
 
-    def __init__(
-        self,
-        client: ChatClient,
-        messages: Sequence[Message],
-        chat: Chat,
-        stopped: Callable[[], bool],
-    ) -> None:
-        self._pieces: queue.Queue[str | BaseException | None] = queue.Queue()
-        self._stopped = stopped
-        self._abandoned = threading.Event()
-        arguments = (client, tuple(messages), chat)
-        threading.Thread(target=self._draw, args=arguments, daemon=True, name="answer").start()
-
-    def _draw(self, client: ChatClient, messages: Sequence[Message], chat: Chat) -> None:
-        stream = client.stream(messages, chat)
-        try:
-            for piece in stream:
-                if self._abandoned.is_set():
-                    break
-                self._pieces.put(piece)
-            self._pieces.put(None)
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for it
-            self._pieces.put(error)
-        finally:
-            close = getattr(stream, "close", None)
-            if close:
-                close()
-
-    def __iter__(self) -> Iterator[str]:
-        while not self._stopped():
+    A stream yields empty pieces while its model is silent, so a stop need not wait for a word.
+    """
+    try:
+        while not stopped():
             try:
-                piece = self._pieces.get(timeout=STOP_POLL_SECONDS)
-            except queue.Empty:
-                continue
-            if piece is None:
-                return
-            if isinstance(piece, BaseException):
-                raise piece
-            yield piece
-
-    def close(self) -> None:
-        """Let the drawing thread end the model's stream at its next piece."""
-        self._abandoned.set()
+                yield next(stream)
+            except StopIteration as end:
+                ending: Ending = end.value
+                return ending
+        return None
+    finally:
+        stream.close()

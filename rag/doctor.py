@@ -1,0 +1,101 @@
+"""Whether a data folder agrees with itself: originals, database, keyword index, Chroma.
+
+The database is the truth. Chroma can always be rebuilt from it, keywords can be made again, an
+embedding that was lost is computed again; an original that is gone or damaged cannot be mended and
+is named until somebody uploads it again or deletes the document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rag.archive import Archive
+from rag.store.consistency import Consistency
+from rag.types import Document, Vectors
+
+
+def examine(archive: Archive) -> list[str]:
+    """Name every disagreement, each as a sentence; an empty list is good health."""
+    found = Consistency(archive.database).examine(archive.recipe.hash)
+    counted = (
+        (len(found.without_keywords), "cannot be found by their words"),
+        (len(found.keywords_of_nothing), "are in the keyword index but belong to no document"),
+    )
+    return [
+        *found.sentences,
+        *(f"{count} passages {trouble}." for count, trouble in counted if count),
+        *(
+            f"{_called(archive, version_id)} has passages without an embedding."
+            for version_id in found.unembedded_versions
+        ),
+        *_originals(archive),
+        *_vectors(archive),
+    ]
+
+
+def mend(archive: Archive) -> None:
+    """Mend what can be mended; what cannot is found again by :func:`examine`."""
+    consistency = Consistency(archive.database)
+    consistency.mend(consistency.examine(archive.recipe.hash))
+    unneeded = sorted(set(archive.originals.hashes()) - archive.catalogue.needed_hashes())
+    archive.catalogue.erase_originals(unneeded, archive.originals.delete)
+    for workspace in archive.catalogue.workspaces():
+        if _vector_trouble(archive, workspace.id):
+            rebuild(archive, workspace.id)
+
+
+def rebuild(archive: Archive, workspace_id: int) -> int:
+    """Make a workspace's collection anew from the database; return its number of vectors."""
+    versions = Consistency(archive.database).versions_with_vectors(workspace_id)
+
+    def batches() -> Iterator[tuple[Sequence[int], Vectors]]:
+        for version_id in versions:
+            yield from archive.passages.embeddings(version_id, archive.recipe.hash)
+
+    return archive.vectors.rebuild(workspace_id, batches())
+
+
+def _documents(archive: Archive) -> Iterator[Document]:
+    for workspace in archive.catalogue.workspaces():
+        yield from archive.catalogue.documents(workspace.id)
+
+
+def _called(archive: Archive, version_id: int) -> str:
+    for document in _documents(archive):
+        if document.searchable is not None and document.searchable.id == version_id:
+            return f"“{document.name}”"
+    return "A version that was replaced"
+
+
+def _originals(archive: Archive) -> Iterator[str]:
+    stored = set(archive.originals.hashes())
+    names: dict[str, str] = {}
+    for document in _documents(archive):
+        for version in archive.catalogue.versions(document.id):
+            names.setdefault(version.sha256, document.name)
+    for sha256, name in sorted(names.items(), key=lambda item: item[1]):
+        if sha256 not in stored:
+            yield f"The original of “{name}” is missing. Upload it again."
+        elif not archive.originals.verify(sha256):
+            yield f"The original of “{name}” is damaged. Delete the document and upload it again."
+    stray = len(stored - archive.catalogue.needed_hashes())
+    if stray:
+        yield f"{stray} stored originals belong to no document."
+
+
+def _vectors(archive: Archive) -> Iterator[str]:
+    for workspace in archive.catalogue.workspaces():
+        for trouble in _vector_trouble(archive, workspace.id):
+            yield f"In “{workspace.name}” {trouble}."
+
+
+def _vector_trouble(archive: Archive, workspace_id: int) -> list[str]:
+    expected = Consistency(archive.database).expected_vectors(workspace_id, archive.recipe.hash)
+    held = archive.vectors.ids(workspace_id)
+    missing, strange = len(expected.needed - held), len(held - expected.allowed)
+    found = []
+    if missing:
+        found.append(f"{missing} passages have no vector in Chroma")
+    if strange:
+        found.append(f"Chroma holds {strange} vectors of no passage")
+    return found
