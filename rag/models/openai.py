@@ -11,6 +11,7 @@ import contextlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import httpx
@@ -45,7 +46,8 @@ class OpenAIChat:
     @property
     def name(self) -> str:
         """Who speaks, for the page."""
-        return f"Model server · {self._model}" if self._model else "Model server"
+        short = PurePath(self._model).name  # llama-server names a model by its file's path
+        return f"Model server · {short}" if short else "Model server"
 
     def stream(self, messages: Sequence[Message], options: Chat) -> Stream:
         """Answer, piece by piece; see :class:`rag.models.messages.ChatClient`."""
