@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
-from rag.errors import DiskFull
+from rag.errors import DataFolderBusy, DiskFull
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _SQLITE_NO_ROOM = ("database or disk is full",)
@@ -30,6 +30,7 @@ def writing(folder: Path) -> Iterator[None]:
 
     Raises:
         DiskFull: no room is left, or the folder cannot be written.
+        DataFolderBusy: another program holds the database for longer than we wait.
     """
     try:
         yield
@@ -43,6 +44,11 @@ def writing(folder: Path) -> Iterator[None]:
             raise no_room(folder) from error
         if any(sign in words for sign in _SQLITE_NO_WRITING):
             raise not_writable(folder, str(error.orig)) from error
+        if "locked" in words:
+            raise DataFolderBusy(
+                f"The database in {folder} is locked by another program.",
+                "Close whatever else has it open, such as a backup or a database browser.",
+            ) from error
         raise
 
 
