@@ -17,14 +17,11 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
+from rag.models.tokens import Tokens
 from rag.specialists import IndexRecipe
 from rag.text.sentences import is_item, sentences
 from rag.types import Page, Passage
-
-SPECIAL_TOKENS = 2
-"""Tokens that the embedder adds to every text."""
 
 _STRETCH = 1.2
 _ENOUGH = 0.6
@@ -39,21 +36,14 @@ _CUTS = (
 )
 
 
-class Tokens(Protocol):
-    """The embedder's way of cutting a text into tokens."""
-
-    def spans(self, text: str) -> list[tuple[int, int]]:
-        """Return the character span of each token, without special tokens."""
-
-
 def passages(pages: Sequence[Page], tokens: Tokens, recipe: IndexRecipe) -> list[Passage]:
     """Cut pages into passages, in order.
 
     Args:
         pages: the pages of one document, in order; a heading holds until the next one, also
             across pages.
-        tokens: the embedder's tokens, asked once a page.
-        recipe: how long a passage is to be, and what the embedder can read.
+        tokens: the embedder's tokens and how many it reads; asked once a page.
+        recipe: how long a passage is to be, and whether headings are embedded with it.
     """
     found: list[Passage] = []
     heading = ""
@@ -89,8 +79,7 @@ class _Cutter:
         self._tokens = tokens
         self._aim = max(1, recipe.passages.characters)
         self._with_headings = recipe.passages.headings
-        prompt = len(tokens.spans(recipe.embedding.passage_prompt))
-        self._limit = max(1, recipe.embedding.max_tokens - SPECIAL_TOKENS - prompt)
+        self._limit = max(1, tokens.limit)
         self._shortened: dict[str, tuple[str, int]] = {"": ("", 0)}
 
     def shortened(self, heading: str) -> str:

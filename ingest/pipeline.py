@@ -1,0 +1,159 @@
+"""A document's way from stored bytes to being found: parse, then index. Read this first.
+
+``parse`` reads the original in the sandbox, cuts its pages into passages and writes both in one
+transaction; from then on they are found by keyword. ``index`` gives the passages their vectors and
+makes the version ready. ``erase`` takes away what deleting left outside the database. The worker
+(:mod:`rag.worker`) calls them, one job at a time each, and sees to retries and failures.
+
+SQL is the truth. Vectors are kept there batch by batch as they are made, so an interrupted
+``index`` goes on where it was; only then do they go to the vector store, whole; and only then does
+one transaction make the version ready. Whatever crashes in between, the job is still there and
+doing it again changes nothing. A document deleted or cancelled meanwhile is noticed, and what was
+put into the vector store for it is taken out again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from ingest import sandbox
+from ingest.chunk import passages as cut
+from rag.config import Settings
+from rag.errors import BadRequest, NotFound
+from rag.models.embed import EmbedderPool, Tokens, model_identity
+from rag.search.vectors import VectorStore
+from rag.specialists import IndexRecipe
+from rag.store.catalogue import Catalogue
+from rag.store.files import Originals
+from rag.store.jobs import Interrupted, Job, Jobs
+from rag.store.passages import Passages
+from rag.types import Version
+
+log = logging.getLogger(__name__)
+
+
+class Pipeline:
+    """What is done with a document after it was taken in; each method is a kind of job."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        passages: Passages,
+        jobs: Jobs,
+        originals: Originals,
+        vectors: VectorStore,
+        pool: EmbedderPool,
+        tokens: Tokens,
+        recipe: IndexRecipe,
+        settings: Settings,
+    ) -> None:
+        self._catalogue = catalogue
+        self._passages = passages
+        self._jobs = jobs
+        self._originals = originals
+        self._vectors = vectors
+        self._pool = pool
+        self._tokens = tokens
+        self._recipe = recipe
+        self._settings = settings
+
+    def parse(self, job: Job) -> None:
+        """Read a version's original and write its pages and passages; then it waits for vectors.
+
+        Raises:
+            BadFile, TooLarge: it cannot be read, in words for a layman.
+            Interrupted: the job is not wanted any more, or the worker stops.
+        """
+        version, name = self._version(job)
+        began = time.monotonic()
+        try:
+            parsed = sandbox.read_document(
+                self._originals.path(version.sha256),
+                name,
+                self._settings,
+                lambda _done, _total: None,
+                job.stopped,
+            )
+        except sandbox.Cancelled as error:
+            raise Interrupted from error
+        found = cut(parsed.pages, self._tokens, self._recipe)
+        _unless_stopped(job)
+        try:
+            self._catalogue.set_parsed(
+                version.id, parsed.title, parsed.paged, len(parsed.pages), parsed.media_type
+            )
+            self._passages.write_parsed(version.id, parsed.pages, found)
+        except (NotFound, BadRequest) as error:
+            raise self._unwanted(job, error) from error
+        seconds = time.monotonic() - began
+        log.info("read %d pages, %d passages in %.1f s", len(parsed.pages), len(found), seconds)
+
+    def index(self, job: Job) -> None:
+        """Give a version's passages their vectors and make it ready.
+
+        Raises:
+            ModelError: the embedding model cannot do its part.
+            Interrupted: the job is not wanted any more, or the worker stops.
+        """
+        version, _ = self._version(job)
+        workspace_id = self._catalogue.workspace_of(version.id)
+        self._embed(version, job)
+        put: list[int] = []
+        try:
+            for ids, vectors in self._passages.embeddings(version.id, self._recipe.hash):
+                _unless_stopped(job)
+                put += ids
+                self._vectors.upsert(workspace_id, ids, vectors)
+            self._catalogue.mark_ready(version.id)
+        except (NotFound, BadRequest, Interrupted) as error:
+            self._take_back(workspace_id, put)
+            raise self._unwanted(job, error) from error
+
+    def erase(self, job: Job) -> None:
+        """Take away vectors and originals that nothing in the database needs any more."""
+        workspace_id = int(job.payload["workspace_id"])
+        if job.payload["drop"]:
+            self._vectors.drop(workspace_id)
+        else:
+            self._vectors.delete(workspace_id, job.payload["passage_ids"])
+        self._catalogue.erase_originals(job.payload["hashes"], self._originals.delete)
+
+    def _version(self, job: Job) -> tuple[Version, str]:
+        if job.version_id is None:
+            raise NotFound("This job names no document.")
+        version = self._catalogue.version(job.version_id)
+        workspace_id = self._catalogue.workspace_of(version.id)
+        document = self._catalogue.document_by_id(workspace_id, version.document_id)
+        return version, document.name
+
+    def _embed(self, version: Version, job: Job) -> None:
+        """Make the vectors that are missing, and keep each batch as soon as it is there."""
+        recipe = self._recipe
+        missing = self._passages.missing_embeddings(
+            version.id, recipe.hash, headings=recipe.passages.headings
+        )
+        if not missing:
+            return
+        if self._passages.recipe_identity(recipe.hash) is None:
+            self._passages.record_recipe(recipe.hash, model_identity(recipe, self._settings))
+        for rows, vectors in self._pool.embed_batches([text for _, text in missing]):
+            _unless_stopped(job)
+            self._passages.write_embeddings(recipe.hash, [missing[row][0] for row in rows], vectors)
+
+    def _take_back(self, workspace_id: int, ids: list[int]) -> None:
+        """Remove what was put into the vector store for a version that is not to be ready."""
+        if any(workspace.id == workspace_id for workspace in self._catalogue.workspaces()):
+            self._vectors.delete(workspace_id, ids)
+        else:
+            self._vectors.drop(workspace_id)
+
+    def _unwanted(self, job: Job, error: Exception) -> Exception:
+        """Return what to raise: a job that was called off is no failure."""
+        return Interrupted() if job.stopped() or not self._jobs.alive(job.id) else error
+
+
+def _unless_stopped(job: Job) -> None:
+    if job.stopped():
+        raise Interrupted
