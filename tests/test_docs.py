@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -33,6 +34,7 @@ def test_generated_pages_are_fresh() -> None:
     done = subprocess.run(
         [sys.executable, "scripts/make_docs.py", "--check"],
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
