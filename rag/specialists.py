@@ -49,6 +49,16 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Confidence:
+    """What each piece of evidence weighs; told in :mod:`rag.search.confidence`."""
+
+    bias: float
+    cosine: float
+    keyword: float
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
 class Retrieval:
     """How passages are found; the meaning of each value is told in :mod:`rag.search.retrieve`."""
 
@@ -57,6 +67,10 @@ class Retrieval:
     dense_weight: float
     keyword_weight: float
     routing_weight: float
+    neighbour_weight: float
+    merge_characters: int
+    merge_near: float
+    confidence: Confidence
 
 
 @dataclass(frozen=True, slots=True)

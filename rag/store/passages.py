@@ -165,6 +165,25 @@ class Passages:
                 for term in terms
             }
 
+    def document_counts(self, term: str, scope: Scope) -> dict[int, int]:
+        """Count the passages that have a term, by document, as far as search may see them."""
+        narrowed = fulltext.scoped(fulltext.quote(term), scope.workspace_id, None)
+        counting = (
+            select(versions.c.document_id, func.count())
+            .join(passages, passages.c.version_id == versions.c.id)
+            .join(_fts, _fts.c.rowid == passages.c.id)
+            .where(_fts.c.passages_fts.op("MATCH")(narrowed))
+            .where(versions.c.id.in_(searchable(scope)))
+            .group_by(versions.c.document_id)
+        )
+        with self._database.read() as connection:
+            return {row[0]: row[1] for row in connection.execute(counting)}
+
+    def versions(self, scope: Scope) -> tuple[int, ...]:
+        """List the versions that search sees inside the scope: another list, other passages."""
+        with self._database.read() as connection:
+            return tuple(sorted(found for found in connection.scalars(searchable(scope)) if found))
+
     def profiles(self, scope: Scope) -> list[DocumentProfile]:
         """List what the documents in the scope say of themselves, by name."""
         with self._database.read() as connection:

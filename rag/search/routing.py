@@ -1,0 +1,283 @@
+"""Which documents a question means, by what each says of itself: document routing.
+
+A document is known by its file's name, its title, the names on its first page and its period.
+A question that says "Apple's second quarter of 2023" or "the 2019 lease" should look there first.
+Nothing is listed in advance: a word is a name if it stands in the name of few documents, or on
+the first page of few and hardly anywhere in the others. The result is a prior per document, 0..1,
+empty when the question names nothing. Pure but for ``counts``, which asks the keyword index.
+
+Surprising: a word that every document has on it names none; and "latest" means the newest among
+the documents that are named, so that it does nothing when none is.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Protocol
+
+from rag.search.periods import Periods, periods
+from rag.text.terms import content_terms
+
+Counts = Callable[[str], Mapping[int, int]]
+"""From a term to the number of passages that have it, by document."""
+
+FIRST_PAGE = 1500
+"""Characters of the first page that are looked at."""
+
+SURE = 0.5
+"""From this sum of its words' rarities on a document counts as named for sure."""
+
+PERIOD_SHARE = 0.5
+"""How much of a named document's prior hangs on its period when the question names one."""
+
+NEAR = 0.6
+"""Documents with at least this share of the best one's prior are meant together."""
+
+LIKENESS = 0.5
+"""A first-page word is a name when it is at least this much commoner there than by chance."""
+
+_TIMES = re.compile(
+    r"(?:19|20)\d\d|(?:fy|cy)'?\d*|q[1-4]|[1-4]q\d*|quarter|quarterli|year|annual|fiscal|month"
+    r"|latest|newest|recent|current|last|oldest|earliest|first|second|third|fourth|[1-4](?:st|nd|rd|th)"
+)
+_PIECES = re.compile(r"[^\W_]+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_LETTERS = re.compile(r"[^\W\d_]{3,}")
+
+
+class Profile(Protocol):
+    """What a document says of itself, as the store gives it."""
+
+    @property
+    def document_id(self) -> int:
+        """Its number."""
+
+    @property
+    def name(self) -> str:
+        """Its file's name, with folders."""
+
+    @property
+    def title(self) -> str:
+        """Its title, empty if it has none."""
+
+    @property
+    def first_text(self) -> str:
+        """Its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a question means.
+
+    ``priors`` are 0..1 by document. ``names`` are the terms of the question that name documents,
+    with those they name, and ``times`` the terms that say when: both have said what they had to
+    say by routing. ``groups`` are the disjoint sets of documents that the question compares.
+    """
+
+    priors: Mapping[int, float] = field(default_factory=dict)
+    names: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    times: frozenset[str] = frozenset()
+    groups: tuple[frozenset[int], ...] = ()
+
+    @property
+    def meant(self) -> list[int]:
+        """The documents meant above all, the surest first."""
+        best = max(self.priors.values(), default=0.0)
+        meant = [number for number, prior in self.priors.items() if prior >= NEAR * best > 0]
+        return sorted(meant, key=lambda number: (-self.priors[number], number))
+
+
+class Directory:
+    """The documents of one scope by what they say of themselves; made once per state of them."""
+
+    def __init__(self, profiles: Iterable[Profile]) -> None:
+        self.names: dict[str, set[int]] = defaultdict(set)
+        self.first: dict[str, set[int]] = defaultdict(set)
+        self.when: dict[int, Periods] = {}
+        self.dated: dict[int, tuple[int, int, int]] = {}
+        for profile in profiles:
+            self._add(profile)
+        self.size = len(self.when)
+
+    def _add(self, profile: Profile) -> None:
+        number = profile.document_id
+        stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", profile.name)
+        first = profile.first_text[:FIRST_PAGE]
+        for said in (stem, profile.title):
+            for word in name_terms(said):
+                self.names[word].add(number)
+        words = content_terms(first)
+        for word in {*words, *(one + other for one, other in pairwise(words))}:
+            self.first[word].add(number)
+        spaced = " ".join(_PIECES.findall(stem))
+        when = periods(spaced)
+        if not when.years:
+            when = periods(profile.title)
+        on_page = periods(first)
+        if not when.years and on_page.dates:
+            year, month, _ = on_page.dates[0]
+            when = Periods(
+                frozenset({year}),
+                when.quarters,
+                frozenset({month}),
+                on_page.dates[:1],
+                False,
+                False,
+            )
+        self.when[number] = when
+        self.dated[number] = _date(when, on_page)
+
+
+def name_terms(name: str) -> set[str]:
+    """Return the words of a file's name or a title, alone and joined with the next."""
+    found: set[str] = set()
+    for part in _PIECES.findall(name):
+        pieces = _CAMEL.sub(" ", part)
+        for form in (part, pieces, *_LETTERS.findall(part)):
+            found.update(word for word in content_terms(form) if len(word) > 1)
+    words = content_terms(" ".join(_PIECES.findall(name)))
+    found.update(one + other for one, other in pairwise(words))
+    return found
+
+
+def route(question: str, directory: Directory, counts: Counts) -> Route:
+    """Return which documents ``question`` means, and which of them it sets side by side."""
+    if directory.size <= 1:
+        return Route()
+    asked = periods(question)
+    times = frozenset(filter(_is_time, content_terms(question))) if asked else frozenset()
+    weights = _names(question, directory, counts)
+    scores: dict[int, float] = defaultdict(float)
+    for found in weights.values():
+        for number, weight in found.items():
+            scores[number] += weight
+    if not scores:
+        return _by_period_only(asked, times, directory)
+    best = max(scores.values())
+    sure = min(1.0, best / SURE)
+    priors = {number: sure * score / best for number, score in scores.items()}
+    if asked:
+        near = {number for number, prior in priors.items() if prior >= NEAR * sure}
+        fits = _fits(asked, directory, near)
+        for number in priors:
+            priors[number] *= 1 - PERIOD_SHARE + PERIOD_SHARE * fits.get(number, 0.0)
+    names = {word: frozenset(found) for word, found in weights.items()}
+    return Route(priors, names, times, _groups(weights, priors))
+
+
+def _names(question: str, directory: Directory, counts: Counts) -> dict[str, dict[int, float]]:
+    """Return for each word of the question that names documents its weight for each of them."""
+    words = [word for word in content_terms(question) if not _is_time(word)]
+    joined = [one + other for one, other in pairwise(content_terms(question))]
+    found: dict[str, dict[int, float]] = {}
+    for word in dict.fromkeys([*words, *joined]):
+        numbers = directory.names.get(word, set())
+        rarity = _rarity(len(numbers), directory.size)
+        if rarity > 0:
+            found[word] = dict.fromkeys(numbers, rarity)
+    candidates = [
+        word
+        for word in dict.fromkeys(words)
+        if len(word) > 1 and _rarity(len(directory.first.get(word, ())), directory.size) > 0
+    ]
+    for word in candidates:
+        numbers = directory.first[word]
+        weight = _rarity(len(numbers), directory.size)
+        weight *= _likeness(numbers, counts(word), directory.size)
+        for number in numbers if weight > 0 else ():
+            known = found.setdefault(word, {})
+            known[number] = max(known.get(number, 0.0), weight)
+    return found
+
+
+def _rarity(count: int, size: int) -> float:
+    """Return 1 for a word of one document, 0 for one of all or none, by logarithm between."""
+    return math.log(size / count) / math.log(size) if 0 < count < size else 0.0
+
+
+def _likeness(numbers: set[int], by_document: Mapping[int, int], size: int) -> float:
+    """Return how far a word keeps to the documents that have it on their first page, 0..1."""
+    total = sum(by_document.values())
+    if not total:
+        return 0.0
+    share = sum(by_document.get(number, 0) for number in numbers) / total
+    chance = len(numbers) / size
+    above = (share - chance) / (1 - chance)
+    return above if above >= LIKENESS else 0.0
+
+
+def _is_time(word: str) -> bool:
+    return bool(_TIMES.fullmatch(word))
+
+
+def _fits(asked: Periods, directory: Directory, named: set[int]) -> dict[int, float]:
+    """Return how well each document's period fits the question's, 0..1."""
+    if asked.years or asked.quarters or asked.months:
+        return {number: _fit(asked, when) for number, when in directory.when.items()}
+    dates = [directory.dated[number] for number in named if directory.dated[number][0]]
+    if not dates:
+        return dict.fromkeys(named, 1.0)
+    wanted = min(dates) if asked.oldest else max(dates)
+    return {number: float(directory.dated[number] == wanted) for number in named}
+
+
+def _fit(asked: Periods, when: Periods) -> float:
+    parts = []
+    if asked.years:
+        latest = max(asked.years)
+        if latest in when.years:
+            parts.append(1.0)
+        elif asked.years & when.years:
+            parts.append(0.6)
+        else:
+            parts.append(0.25 if any(year - 1 == latest for year in when.years) else 0.0)
+    if asked.quarters and when.quarters:
+        parts.append(float(bool(asked.quarters & when.quarters)))
+    elif asked.quarters:
+        by_month = {(month + 2) // 3 for month in when.months}
+        parts.append(0.7 if asked.quarters & by_month else 0.3)
+    elif asked.months:
+        parts.append(float(bool(asked.months & when.months)))
+    if not parts:
+        return 0.0
+    return math.prod(parts) * 0.7 + sum(parts) / len(parts) * 0.3
+
+
+def _by_period_only(asked: Periods, times: frozenset[str], directory: Directory) -> Route:
+    """Return the documents of a period that a question names without any other name."""
+    if not (asked.years or asked.quarters or asked.months):
+        return Route()
+    fits = {n: fit for n, when in directory.when.items() if (fit := _fit(asked, when)) >= NEAR}
+    rarity = _rarity(len(fits), directory.size)
+    return Route({number: fit * rarity for number, fit in fits.items() if rarity}, times=times)
+
+
+def _groups(
+    weights: Mapping[str, Mapping[int, float]], priors: Mapping[int, float]
+) -> tuple[frozenset[int], ...]:
+    """Return the disjoint sets of documents that different words of the question name."""
+    best = max(priors.values(), default=0.0)
+    groups: list[set[int]] = []
+    for found in weights.values():
+        meant = {number for number in found if priors[number] >= NEAR * best}
+        if not meant:
+            continue
+        touching = [group for group in groups if group & meant]
+        groups = [group for group in groups if not group & meant]
+        groups.append(meant.union(*touching))
+    return tuple(frozenset(group) for group in groups) if len(groups) > 1 else ()
+
+
+def _date(when: Periods, on_page: Periods) -> tuple[int, int, int]:
+    """Return (year, month or last month of the quarter, day) of a document, 0 where not known."""
+    if when.dates:
+        return max(when.dates)
+    if when.years:
+        quarter = max(when.quarters, default=0)
+        return max(when.years), 3 * quarter or max(when.months, default=0), 0
+    return on_page.dates[0] if on_page.dates else (0, 0, 0)
