@@ -14,12 +14,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from ingest.engine import open_engine
-from rag.store.lock import owner
 from tqdm import tqdm
 
+from ingest.engine import open_engine
 from ingest.gather import gather
 from rag import config, rows
 from rag.answer.cite import check
@@ -27,6 +26,7 @@ from rag.client import Desk, Local, Remote
 from rag.errors import BadRequest, MunimentError, TooLarge
 from rag.serve import serve
 from rag.specialists import Specialist, read
+from rag.store.lock import owner
 
 POLL_SECONDS = 0.2
 SETTLED = {"ready", "failed"}
@@ -221,7 +221,7 @@ def _wait(desk: Desk, workspace: str, names: set[str]) -> list[rows.Row]:
             time.sleep(POLL_SECONDS)
 
 
-def _bar(total: int, text: str) -> tqdm[None]:
+def _bar(total: int, text: str) -> tqdm[NoReturn]:
     return tqdm(total=total, desc=text, unit="document", disable=not sys.stderr.isatty())
 
 

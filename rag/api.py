@@ -7,6 +7,7 @@ JSON, or as server-sent events to whoever accepts ``text/event-stream``. Errors 
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated
@@ -183,7 +184,7 @@ async def upload_bytes(
     door: Door, workspace: str, request: Request, name: Annotated[str, Query(min_length=1)]
 ) -> rows.Row:
     """Take in a file whose bytes are the request's body, as a stream of any length."""
-    body = Body(request.stream())
+    body = io.BufferedReader(Body(request.stream()))
     uploaded = await anyio.to_thread.run_sync(door.upload, workspace, name, body)
     return rows.upload_row(uploaded)
 

@@ -75,6 +75,9 @@ def _wire(
         max_bytes=settings.max_upload_mb * MEGABYTE,
         free_bytes=settings.free_disk_mb * MEGABYTE,
     )
+    originals.sweep_partial()
+    conversations = Conversations(database)
+    conversations.stop_unfinished()
     vectors = VectorStore(settings.data / "vectors", settings.chroma_url)
     return Archive(
         settings=settings,
@@ -85,9 +88,9 @@ def _wire(
         catalogue=catalogue,
         passages=passages,
         jobs=Jobs(database),
-        conversations=Conversations(database),
+        conversations=conversations,
         originals=originals,
         vectors=vectors,
         embedder=embedder,
-        retriever=Retriever(passages, catalogue, vectors, embedder, specialist.retrieval),
+        retriever=Retriever(passages, vectors, embedder, specialist.retrieval, recipe.hash),
     )

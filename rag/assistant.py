@@ -20,6 +20,7 @@ from rag.errors import BadRequest, NotFound
 from rag.models.chat import PATIENT_SECONDS, Choice, choose
 from rag.names import document_name, workspace_name
 from rag.running import Progress, RunningAnswers
+from rag.store.answers import Conversation, Exchange
 from rag.types import (
     Box,
     Document,
@@ -176,6 +177,26 @@ class Assistant:
         return self._picture(self._archive.originals.path(version.sha256), number, scale, boxes)
 
     # Questions
+
+    def conversations(self, workspace: str) -> list[Conversation]:
+        """List a workspace's conversations, the one used last first."""
+        return self._archive.conversations.conversations(self._workspace(workspace).id)
+
+    def new_conversation(self, workspace: str) -> int:
+        """Begin a conversation and return its id."""
+        return self._archive.conversations.start(self._workspace(workspace).id)
+
+    def turns(self, workspace: str, conversation_id: int) -> list[Exchange]:
+        """List a conversation's questions and answers as they were asked."""
+        place = self._workspace(workspace)
+        return self._archive.conversations.turns(place.id, conversation_id)
+
+    def delete_conversation(self, workspace: str, conversation_id: int) -> None:
+        """Delete a conversation; a running answer of it is stopped."""
+        place = self._workspace(workspace)
+        for turn in self._archive.conversations.turns(place.id, conversation_id):
+            self._running.stop(turn.question_id)
+        self._archive.conversations.delete(place.id, conversation_id)
 
     def search(
         self,

@@ -29,10 +29,13 @@ class Body(io.RawIOBase):
         view = memoryview(buffer)
         while not self._left:
             try:
-                self._left = anyio.from_thread.run(self._blocks.__anext__)
+                self._left = anyio.from_thread.run(self._next)
             except StopAsyncIteration:
                 return 0
         count = min(len(view), len(self._left))
         view[:count] = self._left[:count]
         self._left = self._left[count:]
         return count
+
+    async def _next(self) -> bytes:
+        return await anext(self._blocks)

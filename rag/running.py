@@ -98,6 +98,10 @@ class RunningAnswers:
                 progress = self._advance(question_id, event)
                 if progress.answer is not None:
                     self._conversations.finish(question_id, progress.answer)
+                elif isinstance(event, Retrieved):
+                    self._conversations.begin(question_id, event)
+                elif isinstance(event, Checked):
+                    self._conversations.add_checked(question_id, event)
                 elif time.monotonic() - saved > SAVE_SECONDS:
                     self._conversations.save_partial(question_id, progress.text)
                     saved = time.monotonic()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from rag.store.answers import ConversationTurn
+from rag.store.answers import Exchange
 from rag.types import Answer, Citation, Outcome, Workspace
 from rag.ui import evidence, links, parts, samples
 from rag.ui.door import assistant
@@ -96,34 +96,34 @@ def _history(workspace: Workspace) -> None:
             links.link("ask", plain(item.title), workspace=workspace.name, conversation=item.id)
 
 
-def _selected(turns: list[ConversationTurn]) -> Citation | None:
+def _selected(turns: list[Exchange]) -> Citation | None:
     question_id, number = links.number("question"), links.number("cite")
     for turn in turns:
-        if turn.id == question_id and turn.answer is not None:
+        if turn.question_id == question_id and turn.answer is not None:
             for citation in turn.answer.citations:
                 if citation.number == number:
                     return citation
     return None
 
 
-def _turn(workspace: Workspace, turn: ConversationTurn) -> None:
-    with st.container(key=f"turn-{turn.id}"):
-        with st.container(key=f"question-{turn.id}"):
+def _turn(workspace: Workspace, turn: Exchange) -> None:
+    with st.container(key=f"turn-{turn.question_id}"):
+        with st.container(key=f"question-{turn.question_id}"):
             st.markdown(plain(turn.question))
             if turn.documents:
                 st.caption(plain(f"Only in: {', '.join(turn.documents)}"))
         if turn.answer is not None:
             _finished(workspace, turn, turn.answer)
-        elif assistant().progress(turn.id) is not None:
-            _running(turn.id)
+        elif assistant().progress(turn.question_id) is not None:
+            _running(turn.question_id)
         else:
             _lost(turn)
 
 
-def _lost(turn: ConversationTurn) -> None:
-    if turn.partial:
-        st.markdown(plain(turn.partial))
-    st.warning(plain(turn.notice or "This answer was interrupted. Ask again to get a whole one."))
+def _lost(turn: Exchange) -> None:
+    if turn.text:
+        st.markdown(plain(turn.text))
+    st.warning("This answer was interrupted. Ask again to get a whole one.")
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
@@ -131,7 +131,6 @@ def _running(question_id: int) -> None:
     progress = assistant().progress(question_id)
     if progress is None:
         st.rerun()
-        return
     if progress.text:
         parts.answer(
             f"running-{question_id}",
@@ -156,11 +155,11 @@ def _running(question_id: int) -> None:
         assistant().stop_answer(question_id)
 
 
-def _finished(workspace: Workspace, turn: ConversationTurn, answer: Answer) -> None:
-    selected = links.number("cite") if links.number("question") == turn.id else None
+def _finished(workspace: Workspace, turn: Exchange, answer: Answer) -> None:
+    selected = links.number("cite") if links.number("question") == turn.question_id else None
     if answer.claims:
         pressed = parts.answer(
-            f"answer-{turn.id}",
+            f"answer-{turn.question_id}",
             answer.text,
             answer.claims,
             answer.citations,
@@ -168,7 +167,7 @@ def _finished(workspace: Workspace, turn: ConversationTurn, answer: Answer) -> N
             selected=selected,
         )
         if pressed is not None and pressed != selected:
-            st.query_params["question"] = str(turn.id)
+            st.query_params["question"] = str(turn.question_id)
             st.query_params["cite"] = str(pressed)
             st.rerun()
     elif answer.text:
@@ -176,7 +175,7 @@ def _finished(workspace: Workspace, turn: ConversationTurn, answer: Answer) -> N
     _notice(answer)
     if not answer.claims and answer.nearest:
         st.caption("The nearest passages")
-        evidence.nearest(workspace, answer.nearest, f"nearest-{turn.id}")
+        evidence.nearest(workspace, answer.nearest, f"nearest-{turn.question_id}")
     _footnote(answer)
 
 

@@ -15,6 +15,7 @@ from rag.ui.trouble import plain
 
 REFRESH_SECONDS = 1.0
 ROWS_A_SCREEN = 25
+MOST_LINES = 3
 UNSETTLED = {Status.QUEUED, Status.PARSING, Status.INDEXING}
 
 WORDS = {
@@ -86,11 +87,9 @@ def _take_in(workspace: Workspace, file: Any) -> tuple[str, str]:  # noqa: ANN40
 def _summed_up(news: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Tell each thing that needs attention, and the plain successes in one line."""
     good = [item for item in news if item[0] == "good"]
-    if len(good) > 3:  # noqa: PLR2004 - more lines than one reads
-        told = [("good", f"{len(good)} files are safe and are being read.")]
-    else:
-        told = good
-    return told + [item for item in news if item[0] != "good"]
+    if len(good) > MOST_LINES:
+        good = [("good", f"{len(good)} files are safe and are being read.")]
+    return good + [item for item in news if item[0] != "good"]
 
 
 def _list(workspace: Workspace, *, waiting: bool) -> None:

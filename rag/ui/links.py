@@ -9,15 +9,15 @@ import streamlit as st
 _PAGES = "pages-by-name"
 
 
-def register(pages: Mapping[str, st.Page]) -> None:  # type: ignore[valid-type]
+def register(pages: Mapping[str, st.Page]) -> None:
     """Note the pages of this run, so that any of them can be linked to."""
     st.session_state[_PAGES] = dict(pages)
 
 
-def link(page: str, label: str, icon: str | None = None, **address: str | int) -> None:
+def link(to: str, label: str, icon: str | None = None, **address: str | int) -> None:
     """Draw a link to a page (``ask``, ``documents``, ``reader``) with what it is to show."""
     query = {name: str(value) for name, value in address.items()}
-    st.page_link(st.session_state[_PAGES][page], label=label, icon=icon, query_params=query)
+    st.page_link(st.session_state[_PAGES][to], label=label, icon=icon, query_params=query)
 
 
 def number(name: str) -> int | None:

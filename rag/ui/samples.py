@@ -10,7 +10,7 @@ from rag.ui.door import assistant
 SAMPLE_WORKSPACE = "Sample office and school"
 EXAMPLES = (
     "How much notice must the tenant give?",
-    "What does the school do when it rains on a field trip?",
+    "How many adults are needed on an overnight trip?",
     "How long must confidential information be kept secret?",
 )
 
