@@ -106,13 +106,14 @@ def open_database(folder: Path) -> Database:
     database = Database(_engine(path), path)
     try:
         _migrate(database)
-    except BaseException as error:
+    except (DatabaseError, sqlite3.DatabaseError) as error:
         database.close()
-        if isinstance(error, DatabaseError) and isinstance(error.orig, sqlite3.DatabaseError):
-            raise DataFolderError(
-                f"The database {path} cannot be opened ({error.orig}).",
-                "Restore the data folder from a backup.",
-            ) from error
+        raise DataFolderError(
+            f"The database {path} cannot be opened ({getattr(error, 'orig', error)}).",
+            "Restore the data folder from a backup.",
+        ) from error
+    except BaseException:
+        database.close()
         raise
     return database
 

@@ -7,6 +7,7 @@ that cannot be written end as :class:`rag.errors.DiskFull` with a remedy, wherev
 from __future__ import annotations
 
 import errno
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,12 +39,13 @@ def writing(folder: Path) -> Iterator[None]:
         if error.errno in _NO_ROOM:
             raise no_room(folder) from error
         raise not_writable(folder, error.strerror or str(error)) from error
-    except OperationalError as error:
-        words = str(error.orig).lower()
+    except (OperationalError, sqlite3.OperationalError) as error:
+        said = str(getattr(error, "orig", error))
+        words = said.lower()
         if any(sign in words for sign in _SQLITE_NO_ROOM):
             raise no_room(folder) from error
         if any(sign in words for sign in _SQLITE_NO_WRITING):
-            raise not_writable(folder, str(error.orig)) from error
+            raise not_writable(folder, said) from error
         if "locked" in words:
             raise DataFolderBusy(
                 f"The database in {folder} is locked by another program.",

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from rag.errors import NotFound, TooLarge
+from rag.errors import BadFile, NotFound, TooLarge
 from rag.store import disk
 
 BLOCK = 1 << 20
@@ -40,11 +40,13 @@ class Originals:
 
         Raises:
             TooLarge: there are more bytes than one file may have.
+            BadFile: the stream broke off.
             DiskFull: no room is left, or the folder cannot be written. Nothing is left behind.
         """
         with disk.writing(self.folder):
             partial = self.folder / _PARTIAL
-            partial.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            partial.mkdir(mode=0o700, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=partial)  # made with mode 0600
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -106,7 +108,7 @@ class Originals:
     def _copy(self, stream: BinaryIO, file: BinaryIO) -> tuple[str, int]:
         digest = hashlib.sha256()
         size = 0
-        while block := stream.read(BLOCK):
+        while block := _next(stream):
             size += len(block)
             if size > self.max_bytes:
                 raise TooLarge(
@@ -126,6 +128,13 @@ class Originals:
             _sync_folder(self.folder)
         partial.replace(path)
         _sync_folder(path.parent)
+
+
+def _next(stream: BinaryIO) -> bytes:
+    try:
+        return stream.read(BLOCK)
+    except OSError as error:  # not our disk's trouble, so not to be told as that
+        raise BadFile("The file stopped coming in before its end.", "Upload it again.") from error
 
 
 def _sync_folder(folder: Path) -> None:
