@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
 from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
@@ -97,6 +101,44 @@ def test_constraints_are_what_is_installed_and_bring_no_torch() -> None:
     installed = {each.metadata["Name"].lower(): each.version for each in distributions()}
     assert len(core.keys() & installed.keys()) > 100
     assert {name: installed.get(name.lower(), pin) for name, pin in core.items()} == core
+
+
+@pytest.mark.slow
+def test_an_installed_muniment_has_all_it_ships_with(tmp_path: Path) -> None:
+    unwanted = shutil.ignore_patterns(".*venv*", ".git", "var", "build", "*.egg-info", ".*_cache")
+    shutil.copytree(ROOT, tmp_path / "source", ignore=unwanted)
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", *options, "--wheel-dir", tmp_path, "."],
+        cwd=tmp_path / "source",
+        check=True,
+        timeout=100,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    inside = {each.partition(".data/data/share/muniment/")[2] or each for each in names(wheel)}
+    wanted = [".streamlit/config.toml", "app.py", "cli.py"]
+    wanted += [
+        str(path.relative_to(ROOT))
+        for folder in (
+            "rag",
+            "ingest",
+            "data/recipes",
+            "data/specialists",
+            "data/samples/documents",
+        )
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and path.suffix not in {".pyc", ".mako"}
+    ]
+    places = {
+        each.removeprefix("data/").replace(".streamlit/", "streamlit/.streamlit/")
+        for each in wanted
+    }
+    assert sorted(places - inside) == []
+
+
+def names(wheel: Path) -> list[str]:
+    with zipfile.ZipFile(wheel) as opened:
+        return opened.namelist()
 
 
 def test_weights_are_pinned_by_hash() -> None:
