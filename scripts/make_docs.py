@@ -58,7 +58,8 @@ TERMINAL = f"""\
 One command, `muniment`. Where a server runs on the data folder, the command talks to it; where
 none does, it opens the folder itself. It prints what was asked for to standard output and all
 else to standard error, and exits with 0 when all went well, 1 when something failed, 2 when it was
-called wrongly. With `--json` and `--batch` it prints one JSON object a line.
+called wrongly. With `--json` and `--batch` it prints one JSON object a line, in the promised
+[formats](formats.md).
 """
 
 

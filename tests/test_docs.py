@@ -13,7 +13,21 @@ from pathlib import Path
 import pytest
 
 import cli
-from rag import config
+from rag import config, rows
+from rag.types import (
+    Answer,
+    Check,
+    Citation,
+    Claim,
+    Document,
+    Found,
+    Hit,
+    Outcome,
+    Seconds,
+    Status,
+    Verdict,
+    Version,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -99,3 +113,32 @@ def test_variables_and_make_targets_named_anywhere_exist() -> None:
             re.findall(r"^ *make ([a-z-]+)$", text, re.MULTILINE)
         )
         assert named <= targets, page_name(path)
+
+
+def test_every_key_of_a_row_is_documented_under_its_heading() -> None:
+    version = Version(
+        1, 1, 1, "00", 1, "text/plain", Status.READY, None, 1, False, "", 1, 1, 0.0, 0.0
+    )
+    hit = Hit(1, "lease.pdf", 1, 1, 2, 2, 0, 4, "text", 1.0)
+    found = Found((hit,), 0.5, 0.1)
+    citation = Citation(1, "lease.pdf", 1, 1, 2, 2, 0, 4, "text")
+    claim = Claim("text", (1,), Check(Verdict.SUPPORTED, 1.0))
+    answer = Answer(
+        "q", "q", Outcome.ANSWERED, "text", (claim,), (citation,), (hit,), 0.5, "", "", "",
+        Seconds(0.1, None, 0.1),
+    )  # fmt: skip
+    expected = {
+        "A search": [rows.search_row("1", found), rows.hit_row(hit)],
+        "An answer": [
+            rows.ask_row("1", answer),
+            rows.sentence_row(claim),
+            rows.citation_row(citation),
+        ],
+        "A check": [rows.check_row("1", claim.check)],
+        "A document": [rows.document_row(Document(1, 1, "lease.pdf", version, version))],
+    }
+    text = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    for heading, samples in expected.items():
+        section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+        missing = [key for row in samples for key in row if f"`{key}`" not in section]
+        assert missing == [], heading
