@@ -29,6 +29,9 @@ _LITTLE = 0.3
 _REST = 0.25
 _HEADING_CHARACTERS = 120
 _HEADING_SHARE = 4
+_SPACES = " \n\t\xa0"
+"""What parts words for every embedder; other white space, some drop and join what it parted."""
+
 _CUTS = (
     re.compile(r"[;:]\s|\s(?=\((?:[a-z]{1,3}|[ivx]{1,5}|\d{1,2})\)\s)"),
     re.compile(r",\s"),
@@ -144,8 +147,8 @@ class _Cutter:
             return False
         if end - start <= room and text.isascii():
             return True  # a token has one character at least
-        begins_inside = start > 0 and not text[start - 1].isspace()
-        ends_inside = end < len(text) and not text[end].isspace()
+        begins_inside = start > 0 and text[start - 1] not in _SPACES
+        ends_inside = end < len(text) and text[end] not in _SPACES
         if not begins_inside and not ends_inside:
             return True
         return len(self._tokens.spans(text[start:end])) <= room

@@ -236,10 +236,10 @@ def _is_abbreviation(text: str, start: int, dot: int, following: str) -> bool:
     lower = word.casefold()
     if lower in _ALWAYS:
         return True
+    if len(word) == 1 and word.isupper():
+        return _NAMED_LETTER.search(before) is None
     if lower in _BEFORE_NUMBER:
         return following[:1].isdigit() or following[:1] in {"#", "§"}
-    if len(word) == 1 and word.isalpha():
-        return word.isupper() and _NAMED_LETTER.search(before) is None
     if lower in _MAY_END or (len(word) <= 8 and _is_dotted(word)):  # noqa: PLR2004 - “U.S.S.R.”
         found = _WORD.match(following)
         return found is not None and found.group().casefold() not in _STARTERS
