@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from rag.models.embed import EmbedderPool, open_tokens
-from rag.worker import Worker
-
+from ingest import sandbox
 from ingest.pipeline import Pipeline
 from ingest.render import page_picture
 from rag.archive import Archive, open_archive
 from rag.assistant import Assistant
 from rag.config import Settings
+from rag.models.embed import EmbedderPool, open_tokens
+from rag.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
         archive = open_archive(settings)
         stack.callback(archive.close)
         pool = stack.enter_context(EmbedderPool(archive.recipe, settings))
+        sandbox.warm()
+        stack.callback(sandbox.close)
         assistant = Assistant(archive, page_picture)
         stack.callback(assistant.close)
         worker = _worker(archive, pool)
