@@ -61,6 +61,9 @@ def invented(*lines: object, status: int = 200, every: float = 0, cut: bool = Fa
     return Exchange(status, lines=timed, cut=cut)
 
 
+Routes = Mapping[str, Exchange | Iterable[Exchange]]
+
+
 @dataclass
 class Asked:
     """A request as it came."""
@@ -74,7 +77,7 @@ class Asked:
 class Replay:
     """The server. ``routes`` maps "POST /api/chat" to one exchange or, by model, to several."""
 
-    def __init__(self, routes: Mapping[str, Exchange | Iterable[Exchange]]) -> None:
+    def __init__(self, routes: Routes) -> None:
         self.routes = {
             where: (what,) if isinstance(what, Exchange) else tuple(what)
             for where, what in routes.items()

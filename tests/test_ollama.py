@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ollama_replay import Exchange, Replay, invented, recorded
 
 from rag import config
 from rag.errors import (
@@ -24,9 +23,10 @@ from rag.models import ollama
 from rag.models.chat import Ending, Message
 from rag.models.messages import Stream
 from rag.specialists import Chat
+from tests.ollama_replay import Exchange, Replay, Routes, invented, recorded
 
 OPTIONS = Chat("ollama", "smollm2:135m", 2048, 60, 0.0, 1, think=False)
-LISTS: dict[str, Exchange | Iterable[Exchange]] = {
+LISTS: Routes = {
     "GET /": recorded(2),
     "GET /api/tags": recorded(18),
     "GET /api/ps": recorded(22),
@@ -292,7 +292,7 @@ def shown(model: str, *capabilities: str) -> Exchange:
 
 def test_the_first_model_is_one_that_can_chat_here() -> None:
     rows = [model_row("big:cloud"), model_row("empty", 400), model_row("nomic"), model_row("ours")]
-    routes: dict[str, Exchange | Iterable[Exchange]] = {
+    routes: Routes = {
         **LISTS,
         "GET /api/tags": invented({"models": rows}),
         "POST /api/show": (shown("nomic", "embedding"), shown("ours", "completion")),

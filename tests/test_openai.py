@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from ollama_replay import Exchange, Replay, invented, recorded
 
 from rag import config
 from rag.errors import (
@@ -27,6 +26,7 @@ from rag.models import openai
 from rag.models.chat import Ending, Message
 from rag.models.messages import Stream
 from rag.specialists import Chat
+from tests.ollama_replay import Exchange, Replay, invented, recorded
 
 OPTIONS = Chat("openai", "", 4096, 30, 0.0, 7, think=False)
 SERVER = """

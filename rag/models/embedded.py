@@ -214,7 +214,7 @@ class _Child:
 
         A child that is still loading goes on with that: it serves the next question.
         """
-        if self.ready and not self._falls_silent():
+        if not self.alive or (self.ready and not self._falls_silent()):
             self.kill()
 
     def _falls_silent(self) -> bool:
