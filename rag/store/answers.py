@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from rag.errors import NotFound
-from rag.store import records
+from rag.store import erasing, records
 from rag.store.database import Database
 from rag.store.schema import answers, conversations, questions
 from rag.types import (
@@ -102,7 +102,8 @@ class Conversations:
         with self._database.write() as connection:
             _require(connection, workspace_id, conversation_id)
             connection.execute(delete(conversations).where(conversations.c.id == conversation_id))
-        self._database.checkpoint()
+            erasing.leave_trace(connection)
+        erasing.scrub_if_small(self._database)
 
     # Questions and answers
 

@@ -8,14 +8,22 @@ so that after a crash they are still removed. Its payload is ``{"workspace_id", 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Integer, String, cast, delete, select, update
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from rag.errors import NotFound
+from rag.errors import DataFolderError, NotFound
 from rag.store import jobs
-from rag.store.schema import documents, pages, passages, versions, workspaces
+from rag.store.database import Database
+from rag.store.schema import documents, meta, pages, passages, versions, workspaces
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE = 64_000_000
+_TRACES = "traces of what was deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,7 @@ def passages_of(connection: Connection, version_id: int) -> list[int]:
 
 def content_of(connection: Connection, version_id: int) -> list[int]:
     """Remove a version's pages as well; it is then as it was before it was parsed."""
+    leave_trace(connection)
     ids = passages_of(connection, version_id)
     connection.execute(delete(pages).where(pages.c.version_id == version_id))
     connection.execute(
@@ -58,6 +67,37 @@ def content_of(connection: Connection, version_id: int) -> list[int]:
     )
     connection.execute(update(versions).where(versions.c.id == version_id).values(pages=0))
     return ids
+
+
+def leave_trace(connection: Connection) -> None:
+    """Note that something was deleted of which the database file may hold traces still."""
+    note = sqlite_insert(meta).values(key=_TRACES, value="1")
+    once_more = cast(cast(meta.c.value, Integer) + 1, String)
+    connection.execute(note.on_conflict_do_update(["key"], set_={"value": once_more}))
+
+
+def scrub(database: Database) -> None:
+    """Rewrite the database file if it may hold traces of what was deleted.
+
+    When a long reading hinders it, or a crash, the next time does it.
+    """
+    noted = select(meta.c.value).where(meta.c.key == _TRACES)
+    with database.read() as connection:
+        traces = connection.scalar(noted)
+    if traces is None or not database.rewrite():
+        return
+    with database.write() as connection:  # unless something was deleted meanwhile
+        connection.execute(delete(meta).where(meta.c.key == _TRACES, meta.c.value == traces))
+
+
+def scrub_if_small(database: Database) -> None:
+    """Do it now when that takes but a moment; the next erase job sees to it otherwise."""
+    if database.size() > _AT_ONCE:
+        return
+    try:
+        scrub(database)
+    except DataFolderError:  # what was to be deleted is deleted; only its traces wait
+        logger.warning("the database could not be rewritten yet", exc_info=True)
 
 
 def optimize(connection: Connection) -> None:

@@ -190,6 +190,12 @@ def enqueue(
     return int(connection.execute(row.returning(jobs.c.id)).scalar_one())
 
 
+def waiting(connection: Connection, kind: str) -> int:
+    """Count the jobs of a kind that are still to be claimed."""
+    here = and_(jobs.c.kind == kind, jobs.c.state == _QUEUED)
+    return connection.scalar(select(func.count()).select_from(jobs).where(here)) or 0
+
+
 def drop(connection: Connection, version_id: int, kind: str | None = None) -> None:
     """Remove a version's jobs (of one kind) within a transaction of the caller's."""
     of_kind = true() if kind is None else jobs.c.kind == kind
