@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rag import config
-from rag.errors import BadSetting, ModelBroke, ModelBusy, ModelMissing, ModelOverflow, ModelTimeout
+from rag.errors import ModelBroke, ModelBusy, ModelMissing, ModelOverflow, ModelTimeout
 from rag.models import embedded, gguf
 from rag.models.chat import Ending, Message, count_tokens, estimate, fewest_tokens
 from rag.models.messages import Stream
@@ -178,7 +178,7 @@ def header(**entries: str) -> bytes:
 def test_a_model_without_a_chat_template_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "base.gguf"
     path.write_bytes(header(general__architecture="llama"))
-    with pytest.raises(BadSetting, match="no chat template"):
+    with pytest.raises(ModelMissing, match="no chat template"):
         finish(client(gguf=str(path)).stream(question("?"), OPTIONS))
 
 
@@ -203,14 +203,14 @@ def test_a_damaged_model_is_told(tmp_path: Path) -> None:
 def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other.gguf"
     path.write_bytes(content)
-    with pytest.raises(BadSetting, match="no GGUF model"):
+    with pytest.raises(ModelMissing, match="no GGUF model"):
         gguf.chat_model(path)
 
 
 def test_a_missing_file_or_setting_is_told(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match="cannot be read"):
         finish(client(gguf=str(tmp_path / "none.gguf")).stream(question("?"), OPTIONS))
-    with pytest.raises(BadSetting, match="gguf"):
+    with pytest.raises(ModelMissing, match="gguf"):
         finish(client(gguf="").stream(question("?"), OPTIONS))
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from rag import config
 from rag.errors import (
-    BadSetting,
     ModelBroke,
     ModelBusy,
     ModelError,
@@ -320,7 +319,7 @@ def test_an_empty_server_says_how_to_get_a_model() -> None:
 
 def test_models_run_elsewhere_are_refused() -> None:
     with Replay(LISTS) as replay:
-        with pytest.raises(BadSetting, match="leave this house"):
+        with pytest.raises(ModelUnavailable, match="leave this house"):
             finish(ask(replay, model="gpt-oss:120b-cloud"))
         assert replay.asked == []
 
@@ -328,5 +327,5 @@ def test_models_run_elsewhere_are_refused() -> None:
 @pytest.mark.parametrize("url", ["", "127.0.0.1:11434", "ftp://x", "file:///etc/passwd", "http://"])
 def test_only_addresses_of_web_servers_are_taken(url: str) -> None:
     client = ollama.OllamaChat(settings_for(url), "x")
-    with pytest.raises(BadSetting, match="no address of a server"):
+    with pytest.raises(ModelUnavailable, match="no address of a server"):
         finish(client.stream([Message("user", "?")], OPTIONS))

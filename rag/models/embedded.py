@@ -24,7 +24,7 @@ from typing import Any
 
 import rag
 from rag.config import Settings
-from rag.errors import BadSetting, ModelBroke, ModelBusy
+from rag.errors import ModelBroke, ModelBusy, ModelMissing
 from rag.models import gguf, refusals
 from rag.models.exchange import HEARTBEAT_SECONDS, Silent
 from rag.models.messages import Ending, Message, Stream, check_fits, check_read
@@ -98,15 +98,14 @@ def usable(settings: Settings) -> gguf.ChatModel:
     """Return the model that the settings name.
 
     Raises:
-        BadSetting: none is named, the extra is not installed, or the file is no chat model.
-        ModelMissing: there is no such file.
+        ModelMissing: none is named, the extra is not installed, or the file is no chat model.
     """
     if not settings.gguf:
-        raise BadSetting(
+        raise ModelMissing(
             "No built-in model is set.", "Set “gguf” to the path of a GGUF chat model."
         )
     if importlib.util.find_spec("xllamacpp") is None:
-        raise BadSetting(
+        raise ModelMissing(
             "This installation cannot run a model by itself.",
             "Install the extra: pip install 'muniment[embedded]'.",
         )
@@ -239,7 +238,7 @@ class _Child:
 
     def _send(self, message: dict[str, object]) -> None:
         if self._process.stdin:
-            with contextlib.suppress(OSError):  # it has ended: listening tells so
+            with contextlib.suppress(OSError, ValueError):  # it has ended: listening tells so
                 self._process.stdin.write(json.dumps(message) + "\n")
                 self._process.stdin.flush()
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from rag.errors import BadSetting
+from rag.errors import ModelUnavailable
 
 HEARTBEAT_SECONDS = 0.25
 CONNECT_SECONDS = 3.0
@@ -77,14 +77,14 @@ def server_address(url: str, setting: str) -> str:
     """Return a server's address without a slash at its end.
 
     Raises:
-        BadSetting: it is no http or https address of a host.
+        ModelUnavailable: it is no http or https address of a host.
     """
     try:
         parsed = httpx.URL(url.strip())
     except httpx.InvalidURL:
         parsed = httpx.URL("")
     if parsed.scheme not in {"http", "https"} or not parsed.host or parsed.query:
-        raise BadSetting(
+        raise ModelUnavailable(
             f"The setting “{setting}” is no address of a server: {url!r}.",
             "It looks like http://127.0.0.1:11434.",
         )

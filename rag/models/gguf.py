@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from rag.errors import BadSetting, ModelMissing
+from rag.errors import ModelMissing
 
 MOST_ENTRIES = 10_000
 LONGEST_TEXT = 10_000_000
@@ -47,8 +47,7 @@ def chat_model(path: Path) -> ChatModel:
     """Read a model file's header.
 
     Raises:
-        ModelMissing: there is no such file.
-        BadSetting: it is no GGUF file, or has no chat template of its own.
+        ModelMissing: there is no such file, it is no GGUF file, or has no chat template of its own.
     """
     try:
         state = path.stat()
@@ -66,12 +65,12 @@ def _chat_model(path: Path, _changed: int, size: int) -> ChatModel:
         with path.open("rb") as file:
             entries = _entries(file, size)
     except (struct.error, ValueError) as error:
-        raise BadSetting(
+        raise ModelMissing(
             f"The file {path.name} is no GGUF model, or is damaged.",
             "Download or copy it again, and compare its size and SHA-256 with the source's.",
         ) from error
     if not entries.get("tokenizer.chat_template"):
-        raise BadSetting(
+        raise ModelMissing(
             f"The model {path.name} has no chat template, so it cannot be spoken with reliably.",
             "Take an “instruct” or “chat” variant of the model: its file has one.",
         )

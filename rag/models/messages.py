@@ -54,7 +54,8 @@ class ChatClient(Protocol):
         """Answer, piece by piece. ``close()`` on the stream stops the model at once.
 
         Raises:
-            ModelError: any of its kinds, also in mid-answer; what was said until then stands.
+            ModelError: any of its kinds, also in mid-answer, and nothing else; what was said until
+                then stands.
         """
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from rag.config import Settings
-from rag.errors import BadSetting, ModelBroke, ModelError, ModelMissing, ModelUnavailable
+from rag.errors import ModelBroke, ModelError, ModelMissing, ModelUnavailable
 from rag.models import refusals
 from rag.models.exchange import (
     FAILURES,
@@ -169,8 +169,7 @@ def installed(settings: Settings, wait: float = WAIT_SECONDS) -> Installed:
     the first look at many models takes a moment.
 
     Raises:
-        ModelError: the server does not answer.
-        BadSetting: its address is none.
+        ModelError: the server does not answer, or its address is none.
     """
     address = server_address(settings.ollama_url, "ollama_url")
     remembered(("alive", address), lambda: _sign_of_life(address), wait)
@@ -225,8 +224,8 @@ def is_remote(model: str) -> bool:
     return _full_name(model).endswith("cloud")
 
 
-def _remote(model: str) -> BadSetting:
-    return BadSetting(
+def _remote(model: str) -> ModelUnavailable:
+    return ModelUnavailable(
         f"The model “{model}” runs on machines elsewhere: the documents would leave this house.",
         "Name a model in the specialist that runs here.",
     )

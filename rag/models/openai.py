@@ -123,8 +123,7 @@ def served(settings: Settings, wait: float = WAIT_SECONDS) -> Served:
     """Return what the server serves, as of some seconds ago.
 
     Raises:
-        ModelError: the server does not answer, or not as it should.
-        BadSetting: its address is none.
+        ModelError: the server does not answer, or not as it should, or its address is none.
     """
     address = server_address(settings.openai_url, "openai_url")
     return remembered(
