@@ -6,7 +6,7 @@ refused here, whoever asked for them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rag.errors import Forbidden
 from rag.types import Document, Scope, Workspace
@@ -29,3 +29,13 @@ def scope(workspace: Workspace, documents: Sequence[Document] | None) -> Scope:
                 "Choose documents of this workspace.",
             )
     return Scope(workspace.id, frozenset(document.id for document in documents))
+
+
+def narrow(scope: Scope, documents: Iterable[int]) -> Scope:
+    """Return a scope of these documents, by id, as far as the given one has them.
+
+    Ids of other workspaces' documents do no harm: the workspace stays the same.
+    """
+    wanted = frozenset(documents)
+    allowed = wanted if scope.documents is None else wanted & scope.documents
+    return Scope(scope.workspace_id, allowed)
