@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 from rag.answer.lines import Lines, Statement
-from rag.answer.polarity import BINDING, NEGATIONS, TURNING, opposites
+from rag.answer.polarity import BINDING, NEGATIONS, TURNING, kindred, opposites
 from rag.answer.quantities import Quantity
 from rag.answer.words import FILLERS, Word
+
+SWAP = 0.4
+"""From this share of a sentence in a line, in order, two words that changed places are told."""
 
 QUOTE = 0.6
 """From this share of a sentence in a line, in order, it counts as quoting the line."""
@@ -60,13 +64,20 @@ def items(sentence: Statement) -> list[Item]:
     spans = [(q.start, q.end) for q in sentence.quantities]
     for quantity in sentence.quantities:
         key = (quantity.kind, quantity.values, quantity.unit)
-        found.append((quantity.start, Item(key, sentence.quote(quantity), None, quantity)))
-    for word in sentence.words:
+        first = quantity.kind == "ordinal" and quantity.values == ((1.0,),)
+        word = Word(quantity.start, quantity.end, "first", "first") if first else None
+        found.append(
+            (
+                quantity.start,
+                Item("first" if word else key, sentence.quote(quantity), word, quantity),
+            )
+        )
+    for word in sentence.body:
         if word.key in FILLERS or any(start <= word.start < end for start, end in spans):
             continue
-        key = BINDING.get(word.key, word.stem)
+        bare = BINDING.get(word.key, word.stem)
         text, name = sentence.text[word.start : word.end], word.start in sentence.names
-        found.append((word.start, Item(key, text, word, None, name)))
+        found.append((word.start, Item(bare, text, word, None, name)))
     return [item for _, item in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -87,7 +98,7 @@ def changes(sentence: Statement, lines: Lines) -> list[Change]:
         blocks = matcher.get_opcodes()
         share = sum(b - a for tag, a, b, _, _ in blocks if tag == "equal") / max(1, len(said))
         if share > best[0]:
-            found = list(_told(share, said, written, blocks, lines)) if share >= QUOTE else []
+            found = list(_told(share, said, written, blocks, lines)) if share >= SWAP else []
             best = (share, found)
     return best[1]
 
@@ -114,11 +125,14 @@ def _told(
         elif c >= last:
             there = there[: len(here)]
         pairs.append((here, there))
+    yield from _swapped(pairs)
+    if share < QUOTE:
+        return
     yield from _turned(pairs)
+    yield from _skipped(said, written, blocks)
     for here, there in pairs:
         yield from _quantities(here, there)
         yield from _words(here, there, lines, close=share >= CLOSE_QUOTE)
-    yield from _swapped(pairs)
 
 
 def _bounds(here: list[Item], there: list[Item]) -> Iterator[Change]:
@@ -144,9 +158,17 @@ def _quantities(here: list[Item], there: list[Item]) -> Iterator[Change]:
             yield Change("number", item.text, known[0].text)
 
 
-def _words(
-    here: list[Item], there: list[Item], lines: Lines, *, close: bool
-) -> Iterator[Change]:
+def _skipped(said: list[Item], written: list[Item], blocks: Opcodes) -> Iterator[Change]:
+    """Tell "begins on [1 March and ends on] 5 May": a figure taken from another place."""
+    for (tag, _, _, c, d), (_, a, b, _, _) in pairwise(blocks):
+        if tag != "insert" or c == d or a == b:
+            continue
+        one, two = said[a].quantity, written[c].quantity
+        if one and two and (one.kind, one.unit) == (two.kind, two.unit) and not one.agrees(two):
+            yield Change("number", said[a].text, written[c].text)
+
+
+def _words(here: list[Item], there: list[Item], lines: Lines, *, close: bool) -> Iterator[Change]:
     """Tell an opposite, another duty or right, another name, or a word no line has."""
     here, there = [i for i in here if i.word], [i for i in there if i.word]
     for one in here:
@@ -158,8 +180,13 @@ def _words(
     if ties[0] and ties[1] and ties[0].key != ties[1].key:
         yield Change("binding", ties[0].text, ties[1].text)
         return
-    old = [i for i in there if i.word and i.word.content]
-    fresh = [i for i in here if i.word and i.word.content and not lines.knows(i.word)]
+    old = [i for i in there if i.word and i.word.content and not i.turns]
+    fresh = [
+        i
+        for i in here
+        if i.word and i.word.content and not i.turns and not lines.knows(i.word)
+        if not any(kindred(str(i.key), str(other.key)) for other in old)
+    ]
     names = [i for i in here if i.name and i.key not in {o.key for o in there}]
     told = fresh if close else [i for i in fresh if i.name]
     if close and any(o.name for o in old):
@@ -171,7 +198,9 @@ def _words(
 def _swapped(pairs: list[Pair]) -> Iterator[Change]:
     """Tell two words that have changed places."""
     content = [
-        tuple(tuple(i.key for i in part if i.quantity or i.word and i.word.content) for part in pair)
+        tuple(
+            tuple(i.key for i in part if i.quantity or (i.word and i.word.content)) for part in pair
+        )
         for pair in pairs
     ]
     for (here, _), (one, two) in zip(pairs, content, strict=True):

@@ -24,11 +24,18 @@ from collections.abc import Iterator, Sequence
 from rag.answer.align import Change, changes
 from rag.answer.evidence import Evidence, weigh
 from rag.answer.lines import Lines, Statement, statements
+from rag.answer.markers import Marked, split_markers
 from rag.answer.polarity import NEGATIONS
+from rag.answer.quotes import locate
+from rag.answer.words import plain
 from rag.specialists import Checking
 from rag.types import Check, Verdict
 
+__all__ = ["Marked", "check", "locate", "split_markers"]
+
 MOST_REASONS = 4
+_JUST_BELOW = 0.999
+_REACH = 4
 
 _HEDGE = re.compile(
     r"^\s*(?:(?:according to|based on|as (?:stated|set out|described|noted|shown|provided) (?:in|by)"
@@ -73,12 +80,14 @@ def check(claim: str, sources: Sequence[str], checking: Checking) -> Check:
     lines = Lines(sources)
     if not lines.statements:
         return Check(Verdict.UNSUPPORTED, 0.0, ("No lines are cited.",))
+    if _verbatim(Statement(plain(claim)), lines):
+        return Check(Verdict.SUPPORTED, 1.0)
     checks = [_judge(sentence, lines, checking) for sentence in sentences]
     support = _combined([one.support for one in checks])
-    if any(one.verdict is not Verdict.SUPPORTED and one.reasons for one in checks):
-        support = min(support, max(one.support for one in checks))
+    if any(one.verdict is not Verdict.SUPPORTED for one in checks):
+        support = min(support, checking.supported * _JUST_BELOW)
     reasons = tuple(dict.fromkeys(reason for one in checks for reason in one.reasons))
-    return Check(_verdict(support, checks, checking), round(support, 4), reasons[:MOST_REASONS])
+    return Check(_verdict(support, checking), round(support, 4), reasons[:MOST_REASONS])
 
 
 def _combined(supports: Sequence[float]) -> float:
@@ -86,12 +95,10 @@ def _combined(supports: Sequence[float]) -> float:
     return (min(supports) + sum(supports) / len(supports)) / 2
 
 
-def _verdict(support: float, checks: Sequence[Check], checking: Checking) -> Verdict:
-    if support >= checking.supported and all(c.verdict is Verdict.SUPPORTED for c in checks):
+def _verdict(support: float, checking: Checking) -> Verdict:
+    if support >= checking.supported:
         return Verdict.SUPPORTED
-    if support >= checking.partly or any(c.verdict is not Verdict.UNSUPPORTED for c in checks):
-        return Verdict.PARTLY
-    return Verdict.UNSUPPORTED
+    return Verdict.PARTLY if support >= checking.partly else Verdict.UNSUPPORTED
 
 
 def _judge(sentence: Statement, lines: Lines, checking: Checking) -> Check:
@@ -102,10 +109,10 @@ def _judge(sentence: Statement, lines: Lines, checking: Checking) -> Check:
     found = changes(sentence, lines)
     reasons = list(_reasons(sentence, evidence, found))
     if found or evidence.missing_quantities:
-        support *= checking.supported * 0.999
-    if support >= checking.supported:
-        return Check(Verdict.SUPPORTED, support)
-    verdict = Verdict.PARTLY if support >= checking.partly else Verdict.UNSUPPORTED
+        support *= checking.supported * _JUST_BELOW
+    verdict = _verdict(support, checking)
+    if verdict is Verdict.SUPPORTED:
+        return Check(verdict, support)
     return Check(verdict, support, tuple(reasons or ["Too little of it is in the cited lines."]))
 
 
@@ -125,11 +132,10 @@ def _support(evidence: Evidence, checking: Checking) -> float:
 
 def _verbatim(sentence: Statement, lines: Lines) -> bool:
     """Whether the sentence stands in the lines word for word, and no "not" right before it."""
-    said = "".join(f" {word.key}" for word in sentence.words) + " "
+    said = sentence.running + " "
     at = lines.running.find(said)
     while at >= 0:
-        before = lines.running[:at].split()[-3:]
-        if said in lines.whole or not NEGATIONS & set(before):
+        if at in lines.starts or not NEGATIONS & set(lines.running[:at].split()[-_REACH:]):
             return True
         at = lines.running.find(said, at + 1)
     return False

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rag.answer.lines import Lines, Statement
-from rag.answer.polarity import ABSOLUTES, denials, opposites, prefixed
+from rag.answer.polarity import ABSOLUTES, prefixed
 from rag.answer.quantities import Quantity
 from rag.answer.words import Word, stem
 
@@ -19,6 +19,7 @@ _NAME_WEIGHT = 2.0
 _QUANTITY_WEIGHT = 2.0
 _BEST = 3
 _BORNE_OUT = 0.5
+_SHORTEST_PREFIXED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Evidence:
     names: log(1 + names, a run of capitals being one, that are nowhere in the lines).
     numbers: how badly its worst quantity is borne out, 0 to 1.
     negation: log(1 + words that it negates and no line does).
-    opposites: log(1 + words whose opposite is in the lines and they themselves are not).
+    opposites: log(1 + words like "unsuitable" for which the lines only have "suitable").
     absolutes: 1 when it says "only", "always", "never", "all" and no line does.
     """
 
@@ -56,7 +57,7 @@ def weigh(sentence: Statement, lines: Lines) -> Evidence:
         names=math.log1p(len(names)),
         numbers=1 - min((mark for _, mark in marks), default=1.0),
         negation=math.log1p(_newly_negated(sentence, lines)),
-        opposites=math.log1p(len(_opposed(content, stems, lines))),
+        opposites=math.log1p(_opposed(content, lines)),
         absolutes=float(bool(stems & ABSOLUTES) and not lines.stems & ABSOLUTES),
         missing_names=tuple(names),
         missing_quantities=tuple(q for q, mark in marks if mark < _BORNE_OUT and q.telling),
@@ -136,20 +137,15 @@ def _newly_negated(sentence: Statement, lines: Lines) -> int:
     """Count the words negated here and never in the lines."""
     return sum(
         lines.polarities(word.stem) == {False} and sentence.negated(index)
-        for index, word in enumerate(sentence.words)
+        for index, word in enumerate(sentence.body)
         if word.content
     )
 
 
-def _opposed(content: Sequence[Word], stems: set[str], lines: Lines) -> list[str]:
-    """Return the words that the lines do not have while they have an opposite."""
-    table, denying = opposites(), denials()
-    found = []
-    for word in content:
-        if word.stem in lines.stems:
-            continue
-        against = table.get(word.stem, frozenset()) & lines.stems - stems
-        made = len(word.key) > 4 and any(stem(f) in lines.stems for f in prefixed(word.key))
-        if against or made or word.stem in denying:
-            found.append(word.key)
-    return found
+def _opposed(content: Sequence[Word], lines: Lines) -> int:
+    """Count the words that the lines have only without, or only with, a negating prefix."""
+    return sum(
+        any(stem(form) in lines.stems for form in prefixed(word.key))
+        for word in content
+        if len(word.key) > _SHORTEST_PREFIXED and word.stem not in lines.stems
+    )

@@ -10,12 +10,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 from rag.answer.polarity import NEGATIONS
 from rag.answer.quantities import Quantity, quantities
 from rag.answer.words import Word, plain, words
 from rag.text.sentences import sentences
 
+_TITLE = 3
+_CAPITALS = 0.8
+_PREFIX = 4
 _REACH = 4
 """A negation reaches over this many words."""
 
@@ -32,6 +36,12 @@ class Statement:
         return words(self.text)
 
     @cached_property
+    def body(self) -> list[Word]:
+        """The words without those of "at least" and "not more than": these are a number's bound."""
+        leads = [(q.lead, q.start) for q in self.quantities if q.lead >= 0]
+        return [w for w in self.words if not any(a <= w.start < b for a, b in leads)]
+
+    @cached_property
     def quantities(self) -> list[Quantity]:
         """Every number, date and amount in order."""
         return quantities(self.text)
@@ -45,7 +55,7 @@ class Statement:
     def content(self) -> list[Word]:
         """The words that say something by themselves, those of quantities left out."""
         spans = [(quantity.start, quantity.end) for quantity in self.quantities]
-        outside = [w for w in self.words if not any(a <= w.start < b for a, b in spans)]
+        outside = [w for w in self.body if not any(a <= w.start < b for a, b in spans)]
         return [word for word in outside if word.content]
 
     @cached_property
@@ -55,13 +65,18 @@ class Statement:
         A sentence in capitals throughout, or a title, tells nothing about names.
         """
         inside = [w for w in self.content if w.start > 0 and self.text[w.start].isupper()]
-        if len(self.content) > 3 and len(inside) > 0.8 * len(self.content):
+        if len(self.content) > _TITLE and len(inside) > _CAPITALS * len(self.content):
             return frozenset()
         return frozenset(word.start for word in inside)
 
+    @cached_property
+    def running(self) -> str:
+        """The keys of its words, each with a space before it."""
+        return "".join(f" {word.key}" for word in self.words)
+
     def negated(self, index: int) -> bool:
-        """Whether a negation stands shortly before the word at ``index``."""
-        return any(w.key in NEGATIONS for w in self.words[max(0, index - _REACH) : index])
+        """Whether a negation stands shortly before word ``index`` of the body."""
+        return any(w.key in NEGATIONS for w in self.body[max(0, index - _REACH) : index])
 
     def quote(self, quantity: Quantity) -> str:
         """Return a quantity as it is written."""
@@ -89,9 +104,9 @@ class Lines:
             self._take_in(line)
 
     def _take_in(self, line: Statement) -> None:
-        for index, word in enumerate(line.words):
-            if len(word.key) >= 4:
-                self._begins[word.key[:4]].append(word.key)
+        for index, word in enumerate(line.body):
+            if len(word.key) >= _PREFIX:
+                self._begins[word.key[:_PREFIX]].append(word.key)
             if word.content:
                 self._negated[word.stem].add(line.negated(index))
         pairs = zip(line.words, line.words[1:], strict=False)
@@ -99,13 +114,13 @@ class Lines:
 
     @cached_property
     def running(self) -> str:
-        """The keys of all words with a space around each, for finding a quote."""
-        return " ".join(["", *(w.key for line in self.statements for w in line.words), ""])
+        """The keys of all words, each with a space before it, and one at the end."""
+        return "".join(line.running for line in self.statements) + " "
 
     @cached_property
-    def whole(self) -> frozenset[str]:
-        """Each line's keys in the form of ``running``."""
-        return frozenset("".join(f" {w.key}" for w in s.words) + " " for s in self.statements)
+    def starts(self) -> frozenset[int]:
+        """Where in ``running`` a line starts."""
+        return frozenset(accumulate((len(line.running) for line in self.statements), initial=0))
 
     def knows(self, word: Word) -> float:
         """How surely a word is in the lines: 1, 0.7 for a related form, 0."""
@@ -117,14 +132,16 @@ class Lines:
         """Whether a form like ``Australian`` for ``Australia`` or ``work force`` is there."""
         if key in self._joined:
             return True
-        if len(key) < 5:
+        if len(key) <= _PREFIX:
             return False
-        for other in self._begins.get(key[:4], ()):
+        for other in self._begins.get(key[:_PREFIX], ()):
             shared = next(
                 (i for i, (a, b) in enumerate(zip(key, other, strict=False)) if a != b),
                 min(len(key), len(other)),
             )
-            if shared >= max(4, min(len(key), len(other)) - 2, 0.6 * max(len(key), len(other))):
+            if shared >= max(
+                _PREFIX, min(len(key), len(other)) - 2, 0.6 * max(len(key), len(other))
+            ):
                 return True
         return False
 

@@ -8,13 +8,16 @@ never a proof. Everything is in stems, as :func:`rag.answer.words.stem` makes th
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
 
 from rag.answer.words import stem
 
-NEGATIONS = frozenset("not no never none nothing neither nor without nobody nowhere".split())
+NEGATIONS = frozenset(
+    ("not", "no", "never", "none", "nothing", "neither", "nor", "without", "nobody", "nowhere")
+)
 """Casefolded words that negate what follows."""
 
-TURNING = frozenset("except unless".split())
+TURNING = frozenset(("except", "unless"))
 """Words that turn around what they stand before, like a negation."""
 
 BINDING = {
@@ -30,11 +33,6 @@ BINDING = {
     "ought": "should",
 }
 """How binding a verb is: a duty, a right or possibility, or advice."""
-
-_DENIALS = """fail failed failure refuse deny denied decline lack unable prevent prohibit forbid
-    forbidden ban reject avoid exclude cease stop oppose except unless despite instead without
-    hardly barely rarely seldom false untrue unlikely impossible void waive terminate cancel
-    neither nobody nothing none never no not"""
 
 _OPPOSITES = """
 increase rise grow gain raise up higher upward expand climb surge more extend soar enlarge boost : decrease fall drop decline reduce shrink lose down lower downward less fewer cut diminish slump plunge reduction
@@ -191,29 +189,34 @@ retain keep : return destroy lose
 during : after before
 """
 
-ABSOLUTES = frozenset("onli alway never all everi exclus sole".split())
+ABSOLUTES = frozenset(("onli", "alway", "never", "all", "everi", "exclus", "sole"))
 """Stems of words that leave no exception."""
 
 _PREFIXES = ("un", "in", "im", "il", "ir", "dis", "non", "mis", "sub", "de", "anti")
 
 
 @cache
-def opposites() -> dict[str, frozenset[str]]:
-    """Return for each stem the stems that say the opposite."""
-    found: dict[str, set[str]] = {}
-    for row in _OPPOSITES.strip().splitlines():
-        one, two = ({stem(word) for word in side.split()} for side in row.split(":"))
-        for left in one - two:
-            for right in two - one:
-                found.setdefault(left, set()).add(right)
-                found.setdefault(right, set()).add(left)
-    return {word: frozenset(others) for word, others in found.items()}
+def _sides() -> list[tuple[frozenset[str], frozenset[str]]]:
+    rows = [row.split(":") for row in _OPPOSITES.strip().splitlines()]
+    return [
+        (frozenset(map(stem, one.split())), frozenset(map(stem, two.split()))) for one, two in rows
+    ]
 
 
 @cache
-def denials() -> frozenset[str]:
-    """Return the stems of words that deny what they speak of."""
-    return frozenset(stem(word) for word in _DENIALS.split())
+def opposites() -> dict[str, frozenset[str]]:
+    """Return for each stem the stems that say the opposite."""
+    found: dict[str, set[str]] = {}
+    for one, two in _sides():
+        for left, right in product(one - two, two - one):
+            found.setdefault(left, set()).add(right)
+            found.setdefault(right, set()).add(left)
+    return {word: frozenset(others) for word, others in found.items()}
+
+
+def kindred(one: str, two: str) -> bool:
+    """Whether two stems stand on the same side of a pair of opposites: "rise" and "increase"."""
+    return any(one in side and two in side for sides in _sides() for side in sides)
 
 
 def prefixed(word: str) -> list[str]:

@@ -1,10 +1,10 @@
-"""Text made comparable: one plain form of it, its words, and their stems.
+r"""Text made comparable: one plain form of it, its words, and their stems.
 
 ``plain`` undoes what a page's layout does to words (ligatures, line ends, hyphens at line ends,
 typographic quotes) and writes contractions out; it keeps the case, because reasons are quoted from
 it. ``words`` are what checking compares. Nothing here knows numbers or sentences. Surprising: a
 hyphen between letters is dropped everywhere, since at a line end nobody can tell whether it
-belongs to the word; ``long-term`` and ``long-\\nterm`` must read the same.
+belongs to the word; ``long-term`` and ``long-\nterm`` must read the same.
 """
 
 from __future__ import annotations
@@ -60,168 +60,22 @@ _WORD = re.compile(
     rf"(?:['&](?=[^\W_]){_LETTER}+)*"
     r"|[%$€£¥§°<>≤≥=±+]"
 )
+_SHORTEST_STEMMED = 3
 _POSSESSIVE = re.compile(r"'s?$")
 
 # What says nothing by itself. Negation, modality and bounds are not here: they carry meaning.
 STOP_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "and",
-        "or",
-        "but",
-        "if",
-        "then",
-        "than",
-        "that",
-        "this",
-        "these",
-        "those",
-        "there",
-        "here",
-        "he",
-        "she",
-        "it",
-        "they",
-        "we",
-        "you",
-        "i",
-        "him",
-        "her",
-        "his",
-        "hers",
-        "its",
-        "their",
-        "theirs",
-        "them",
-        "us",
-        "our",
-        "ours",
-        "your",
-        "yours",
-        "me",
-        "my",
-        "mine",
-        "who",
-        "whom",
-        "whose",
-        "which",
-        "what",
-        "when",
-        "where",
-        "why",
-        "how",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "being",
-        "am",
-        "do",
-        "does",
-        "did",
-        "doing",
-        "done",
-        "have",
-        "has",
-        "had",
-        "having",
-        "of",
-        "in",
-        "on",
-        "at",
-        "by",
-        "for",
-        "with",
-        "from",
-        "to",
-        "into",
-        "onto",
-        "as",
-        "about",
-        "over",
-        "under",
-        "between",
-        "among",
-        "through",
-        "during",
-        "again",
-        "further",
-        "so",
-        "such",
-        "too",
-        "very",
-        "just",
-        "also",
-        "both",
-        "each",
-        "other",
-        "another",
-        "own",
-        "same",
-        "some",
-        "any",
-        "would",
-        "could",
-        "should",
-        "will",
-        "shall",
-        "can",
-        "may",
-        "might",
-        "must",
-        "ought",
-        "up",
-        "down",
-        "out",
-        "off",
-        "per",
-        "via",
-        "upon",
-        "while",
-        "because",
-        "until",
-        "against",
-        "s",
-        "t",
-        "d",
-        "ll",
-        "re",
-        "ve",
-        "m",
-        "said",
-        "says",
-        "say",
-        "according",
-        "one",
-        "two's",
-        "himself",
-        "herself",
-        "itself",
-        "themselves",
-        "whether",
-        "however",
-        "although",
-        "though",
-        "since",
-        "within",
-        "across",
-        "along",
-        "around",
-        "later",
-        "still",
-        "yet",
-        "became",
-        "become",
-        "becomes",
-    ]
+    """a an the and or but if then than that this these those there here he she it they we you i
+    him her his hers its their theirs them us our ours your yours me my mine who whom whose
+    which what when where why how is are was were be been being am do does did doing done have
+    has had having of in on at by for with from to into onto as about over under between among
+    through during again further so such too very just also both each other another own same
+    some any would could should will shall can may might must ought up down out off per via upon
+    while because until against s t d ll re ve m said says say according one two's himself
+    herself itself themselves whether however although though since within across along around
+    later still yet became become becomes""".split()  # noqa: SIM905 - a wall of quotation marks helps nobody
 )
-
-
-FILLERS = frozenset("a an the such said".split())
+FILLERS = frozenset(("a", "an", "the", "such", "said"))
 """Words that may come and go in a quote."""
 
 
@@ -252,7 +106,7 @@ def plain(text: str) -> str:
 @lru_cache(maxsize=100_000)
 def stem(key: str) -> str:
     """Return the stem of a casefolded word; numbers and codes stay as they are."""
-    if not key.isalpha() or len(key) < 3:
+    if not key.isalpha() or len(key) < _SHORTEST_STEMMED:
         return key
     with _STEMMER_LOCK:
         return str(_STEMMER.stemWord(key))
