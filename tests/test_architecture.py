@@ -26,7 +26,7 @@ ONE_PLACE = {"chromadb", "ollama", "sqlalchemy", "alembic", "streamlit", "torch"
     "onnxruntime",
     "pypdfium2",
     "pypdf",
-    "docx",
+    "lxml",
 }
 HEAVY = ("torch", "transformers", "sentence_transformers", "xllamacpp")
 ELSEWHERE = re.compile(r"https?://(?!localhost\b|127\.0\.0\.1\b|\[::1\]|\{)[^\s\"'`)>]+")
