@@ -63,15 +63,14 @@ class FakeEmbedder:
         """Return a row of length one for each text; questions are read like passages."""
         del question
         vectors = np.zeros((len(texts), self.dimension), np.float32)
-        for row, text in zip(vectors, texts, strict=True):
-            for word in re.findall(r"\w+", text.casefold()) or [""]:
+        for row, text in enumerate(texts):
+            for word in re.findall(r"\w+", text.casefold()):
                 digest = hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest()
                 number = int.from_bytes(digest, "big")
-                row[number // 2 % self.dimension] += 1 if number % 2 else -1
-            if not row.any():
-                row[0] = 1
-            row /= np.linalg.norm(row)
-        return vectors
+                vectors[row, number // 2 % self.dimension] += 1 if number % 2 else -1
+            if not vectors[row].any():
+                vectors[row, 0] = 1
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def open_embedder(recipe: IndexRecipe, settings: Settings) -> Embedder:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -22,7 +22,7 @@ _VECTORS = b"v"
 _ERROR = b"e"
 
 
-def read(stream: BinaryIO) -> bytes:
+def read(stream: IO[bytes]) -> bytes:
     """Return the next frame.
 
     Raises:
@@ -32,7 +32,7 @@ def read(stream: BinaryIO) -> bytes:
     return _exactly(stream, size)
 
 
-def write(stream: BinaryIO, body: bytes) -> None:
+def write(stream: IO[bytes], body: bytes) -> None:
     """Write one frame and send it off."""
     stream.write(_LENGTH.pack(len(body)) + body)
     stream.flush()
@@ -75,7 +75,7 @@ def unpack_vectors(body: bytes) -> Vectors:
     return values.reshape(rows, -1).astype(np.float32)
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
+def _exactly(stream: IO[bytes], size: int) -> bytes:
     body = stream.read(size)
     if len(body) < size:
         raise EOFError

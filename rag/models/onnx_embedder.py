@@ -11,6 +11,7 @@ is embedded in pieces, and the mean is its vector.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,8 +65,7 @@ class OnnxEmbedder:
         count = -(-len(inner) // (self.embedding.max_tokens - tokens.MARKS))
         edges = [len(inner) * piece // count for piece in range(count + 1)]
         pieces = [
-            self._run([first, *inner[start:end], last])
-            for start, end in zip(edges, edges[1:], strict=False)
+            self._run([first, *inner[start:end], last]) for start, end in itertools.pairwise(edges)
         ]
         mean = np.mean(pieces, axis=0)
         return np.asarray(mean / np.linalg.norm(mean), np.float32)
@@ -77,11 +77,14 @@ class OnnxEmbedder:
 
 def _open_session(graph: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    # Several processes with a thread each are faster than one with several (bench/embed.py), and
-    # a waiting thread must not keep a core busy. The arena would hold the longest text's memory.
+    # Several processes with a thread each do more than one with several (bench/embed.py).
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # The arena keeps the memory of the longest text for good, and is no faster without padding.
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    # Further optimising would join sums and normalisations again (see onnx_graph).
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     try:
         return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own errors have no common base

@@ -8,10 +8,15 @@ normalised again; the mean over all tokens, scaled to length one, is the text's 
 It takes one text at a time, or several of equal length: there is no padding and so no mask. That
 is the fastest way on a processor, and a text's vector never depends on its neighbours.
 
-Surprising: where ONNX has no operator that does a step in one go, one of onnxruntime's own is used
-(domain ``com.microsoft``): the graph runs there only. BERT's "token type" vector is the same for
-every token of a single text, so it is added to the position vectors here, once. Weights of a
-linear layer are stored (out, in) and multiplied from the right, so they are transposed.
+Rounded, the weights of linear layers are whole numbers from -127 to 127 with a scale for each
+output, and what is multiplied with them is rounded while running, to 256 steps between its least
+and greatest value. All else stays as it is; the word vectors are kept in half precision.
+
+Surprising: attention in one node and the rounded multiplication are operators of onnxruntime
+alone (domain ``com.microsoft``), so the graph runs only there. Its SkipLayerNormalization, which
+would do an addition and a normalisation in one go, takes six times as long as the two. BERT's
+"token type" vector is the same for every token of a single text, so it is added to the position
+vectors here, once. Weights are stored (out, in) and multiplied from the right, so transposed.
 """
 
 from __future__ import annotations
@@ -30,20 +35,22 @@ EPSILON = 1e-12
 OPSET = 21
 IR_VERSION = 10
 RUNTIME = "com.microsoft"
+STEPS = 127
 
 Weights = Mapping[str, NDArray[Any]]
 
 
-def build(weights: Weights) -> ModelProto:
+def build(weights: Weights, *, rounded: bool) -> ModelProto:
     """Return the model as a graph from ``ids`` (batch, length) to ``vector`` (batch, 384).
 
     ``weights`` are the tensors of the safetensors file, by their names there.
     """
-    graph = _Graph(weights)
+    graph = _Graph(weights, rounded=rounded)
     hidden = graph.embeddings("ids")
     for number in range(LAYERS):
-        hidden = graph.attention(hidden, number)
-        hidden = graph.network(hidden, number)
+        layer = f"encoder.layer.{number}"
+        hidden = graph.attention(hidden, layer)
+        hidden = graph.network(hidden, layer)
     graph.pooled(hidden, "vector")
     return graph.model()
 
@@ -51,68 +58,46 @@ def build(weights: Weights) -> ModelProto:
 class _Graph:
     """Collects nodes and constants; each method adds a part and returns its output's name."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, *, rounded: bool) -> None:
         self.weights = weights
+        self.rounded = rounded
         self.nodes: list[NodeProto] = []
         self.constants: list[TensorProto] = []
 
     def embeddings(self, ids: str) -> str:
         """Add the first step: a vector for each word piece plus one for its position."""
+        table = self.weights["embeddings.word_embeddings.weight"]
+        if self.rounded:
+            halves = self.constant("words", table.astype(np.float16))
+            found = self.add("Gather", [halves, ids], "words.found")
+            words = self.add("Cast", [found], "words.cast", to=TensorProto.FLOAT)
+        else:
+            words = self.add("Gather", [self.constant("words", table), ids], "words.found")
         types = self.weights["embeddings.token_type_embeddings.weight"]
         positions = self.weights["embeddings.position_embeddings.weight"] + types[0]
-        table = self.constant("words", self.weights["embeddings.word_embeddings.weight"])
-        words = self.add("Gather", [table, ids], "embeddings.words")
-        length = self.add("Shape", [ids], "length", start=1, end=2)
         zero = self.constant("zero", np.zeros(1, np.int64))
-        table = self.constant("positions", positions)
-        places = self.add("Slice", [table, zero, length, zero], "embeddings.positions")
-        both = self.add("Add", [words, places], "embeddings.sum")
-        scale, shift = self.norm("embeddings.LayerNorm")
-        return self.add(
-            "LayerNormalization", [both, scale, shift], "embeddings", axis=-1, epsilon=EPSILON
+        length = self.add("Shape", [ids], "length", start=1, end=2)
+        places = self.add(
+            "Slice", [self.constant("positions", positions), zero, length, zero], "places"
         )
+        return self.added(words, places, "embeddings.LayerNorm")
 
-    def attention(self, hidden: str, layer: int) -> str:
+    def attention(self, hidden: str, layer: str) -> str:
         """Add a layer's first half: every token takes up what it needs from all the others."""
-        source = f"encoder.layer.{layer}.attention."
-        name = f"layer{layer}.attention"
-        # Query, key and value in one multiplication, so that its input is quantized only once.
-        parts = [f"{source}self.{part}." for part in ("query", "key", "value")]
-        weight = np.concatenate([self.weights[part + "weight"] for part in parts])
-        bias = np.concatenate([self.weights[part + "bias"] for part in parts])
-        three = self.add(
-            "Add",
-            [self.multiply(hidden, weight, f"{name}.qkv"), self.constant(f"{name}.b", bias)],
-            f"{name}.three",
-        )
-        query, key, value = (f"{name}.{part}" for part in ("query", "key", "value"))
-        self.add_many("Split", [three], [query, key, value], axis=2, num_outputs=3)
-        seen = self.add(
-            "MultiHeadAttention", [query, key, value], f"{name}.seen", RUNTIME, num_heads=HEADS
-        )
-        return self.residual(seen, hidden, f"{source}output", f"{name}.out")
+        three = [
+            self.linear(hidden, f"{layer}.attention.self.{part}")
+            for part in ("query", "key", "value")
+        ]
+        seen = self.add("MultiHeadAttention", three, f"{layer}.attention", RUNTIME, num_heads=HEADS)
+        changed = self.linear(seen, f"{layer}.attention.output.dense")
+        return self.added(hidden, changed, f"{layer}.attention.output.LayerNorm")
 
-    def network(self, hidden: str, layer: int) -> str:
+    def network(self, hidden: str, layer: str) -> str:
         """Add a layer's second half: each token by itself through a network 1,536 wide."""
-        source = f"encoder.layer.{layer}."
-        name = f"layer{layer}.network"
-        wide = self.multiply(hidden, self.weights[f"{source}intermediate.dense.weight"], name)
-        bias = self.constant(f"{name}.b", self.weights[f"{source}intermediate.dense.bias"])
-        active = self.add("BiasGelu", [wide, bias], f"{name}.gelu", RUNTIME)
-        return self.residual(active, hidden, f"{source}output", f"{name}.out")
-
-    def residual(self, changed: str, hidden: str, source: str, name: str) -> str:
-        """Add a linear layer, what the tokens were before, and a normalisation, in one node."""
-        narrow = self.multiply(changed, self.weights[f"{source}.dense.weight"], f"{name}.dense")
-        bias = self.constant(f"{name}.dense.b", self.weights[f"{source}.dense.bias"])
-        scale, shift = self.norm(f"{source}.LayerNorm")
-        return self.add(
-            "SkipLayerNormalization",
-            [narrow, hidden, scale, shift, bias],
-            name,
-            RUNTIME,
-            epsilon=EPSILON,
-        )
+        wide = self.linear(hidden, f"{layer}.intermediate.dense")
+        active = self.add("Gelu", [wide], f"{layer}.gelu")
+        changed = self.linear(active, f"{layer}.output.dense")
+        return self.added(hidden, changed, f"{layer}.output.LayerNorm")
 
     def pooled(self, hidden: str, name: str) -> str:
         """Add the last step: the mean of all token vectors, scaled to length one."""
@@ -120,14 +105,29 @@ class _Graph:
         mean = self.add("ReduceMean", [hidden, axis], "mean", keepdims=0)
         return self.add("LpNormalization", [mean], name, axis=-1, p=2)
 
-    def norm(self, source: str) -> tuple[str, str]:
-        """Return the names of a normalisation's scale and shift, adding both as constants."""
-        scale = self.constant(f"{source}.scale", self.weights[f"{source}.weight"])
-        return scale, self.constant(f"{source}.shift", self.weights[f"{source}.bias"])
+    def added(self, left: str, right: str, norm: str) -> str:
+        """Add a sum and its normalisation."""
+        both = self.add("Add", [left, right], f"{norm}.sum")
+        scale = self.constant(f"{norm}.scale", self.weights[f"{norm}.weight"])
+        shift = self.constant(f"{norm}.shift", self.weights[f"{norm}.bias"])
+        return self.add("LayerNormalization", [both, scale, shift], norm, axis=-1, epsilon=EPSILON)
 
-    def multiply(self, left: str, weight: NDArray[Any], name: str) -> str:
-        """Add a multiplication with a linear layer's weight, stored (out, in)."""
-        return self.add("MatMul", [left, self.constant(f"{name}.w", weight.T)], f"{name}.product")
+    def linear(self, hidden: str, name: str) -> str:
+        """Add a linear layer: a multiplication with its weight and an addition of its bias."""
+        weight = self.weights[f"{name}.weight"].T
+        bias = self.constant(f"{name}.bias", self.weights[f"{name}.bias"])
+        if not self.rounded:
+            product = self.add(
+                "MatMul", [hidden, self.constant(f"{name}.weight", weight)], f"{name}.product"
+            )
+            return self.add("Add", [product, bias], name)
+        whole, scale = rounded_weight(weight)
+        constants = [
+            self.constant(f"{name}.weight", whole),
+            self.constant(f"{name}.scale", scale),
+            self.constant(f"{name}.zero", np.zeros_like(scale, np.int8)),
+        ]
+        return self.add("DynamicQuantizeMatMul", [hidden, *constants, bias], name, RUNTIME)
 
     def constant(self, name: str, values: NDArray[Any]) -> str:
         """Add a constant tensor."""
@@ -140,26 +140,12 @@ class _Graph:
         inputs: Sequence[str],
         output: str,
         domain: str = "",
-        **attributes: object,
+        **attributes: float,
     ) -> str:
-        """Add a node with one output; the output's name is the node's."""
-        self.add_many(operator, inputs, [output], domain, **attributes)
+        """Add a node; its output's name is the node's too."""
+        node = helper.make_node(operator, inputs, [output], output, None, domain, **attributes)  # type: ignore[arg-type]
+        self.nodes.append(node)
         return output
-
-    def add_many(
-        self,
-        operator: str,
-        inputs: Sequence[str],
-        outputs: Sequence[str],
-        domain: str = "",
-        **attributes: object,
-    ) -> None:
-        """Add a node with any number of outputs."""
-        self.nodes.append(
-            helper.make_node(
-                operator, inputs, outputs, name=outputs[0], domain=domain, **attributes
-            )
-        )
 
     def model(self) -> ModelProto:
         """Return everything added as one model."""
@@ -170,3 +156,14 @@ class _Graph:
             opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(RUNTIME, 1)],
             ir_version=IR_VERSION,
         )
+
+
+def rounded_weight(weight: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Return a weight (in, out) as whole numbers and the scale of each output.
+
+    ``whole * scale`` is the weight to within half a scale. One scale for all outputs would lose
+    far more: a mean cosine of 0.955 to the exact vectors instead of 0.994.
+    """
+    scale = np.abs(weight).max(axis=0) / STEPS
+    scale = np.where(scale == 0, 1, scale).astype(np.float32)
+    return np.rint(weight / scale).astype(np.int8), scale

@@ -197,7 +197,7 @@ class EmbedderPool:
                 raise ModelBroke("The embedder was closed.", "Start Muniment again.")
             child = self._children.get(number)
             if child is None:
-                child = subprocess.Popen(  # noqa: S603 - our own module, nothing from outside
+                child = subprocess.Popen(
                     [sys.executable, "-m", "rag.models.pool_worker"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,

@@ -43,7 +43,7 @@ def _serve(batches: BinaryIO, answers: BinaryIO) -> None:
             answer = frames.pack_vectors(embedder.embed(texts))
         except MunimentError as error:
             answer = frames.pack_error(error)
-        except Exception as error:  # a fault of a library: told to the parent, in its words
+        except Exception as error:  # noqa: BLE001 - a library's fault: told to the parent, in its words
             answer = frames.pack_error(
                 ModelBroke(f"The embedding model failed ({type(error).__name__}: {error}).")
             )

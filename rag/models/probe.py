@@ -12,7 +12,7 @@ shall pay a base rent of $4,250.00 a month, in advance, on the first business da
 _NOTICE = """Either party may end this Agreement by giving the other not less than ninety (90) days' \
 written notice, sent by registered post to the address stated in Section 12(b). Notice takes effect \
 on the third day after posting. Section 4.3.1 and the duties of confidence survive termination."""
-_SECRET = """"Confidential Information" means all information, in whatever form, that the Disclosing \
+_CONFIDENCE = """"Confidential Information" means all information, in whatever form, that the Disclosing \
 Party marks as confidential or that a reasonable person would take to be so, except information \
 that (i) is or becomes public without breach, (ii) was known before, or (iii) is developed \
 independently by employees who had no access to it."""
@@ -49,7 +49,7 @@ that he had reasonable cause to believe that the record was his own."""
 TEXTS: tuple[str, ...] = (
     _LEASE,
     _NOTICE,
-    _SECRET,
+    _CONFIDENCE,
     _REPORT,
     _TABLE,
     _SCHOOL,
@@ -62,7 +62,7 @@ TEXTS: tuple[str, ...] = (
     f"{_LEASE} {_NOTICE}",
     f"{_REPORT}\n{_TABLE}",
     f"{_SCHOOL} {_TRIP}",
-    f"{_SECRET} {_CODE}",
+    f"{_CONFIDENCE} {_CODE}",
     "How much notice must the tenant give?",
     "What was the gross margin in the second quarter of 2023?",
     "Who signs the permission form for a field trip, and by when?",

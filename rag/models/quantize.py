@@ -1,7 +1,7 @@
 """Write the bundled model's graphs and measure what rounding costs and gains on this machine.
 
-Rounding is onnxruntime's dynamic quantization: weights become eight-bit integers once, with a scale
-a column ("per channel"; one scale for all loses far more), activations while running.
+How a graph is written and rounded is told in :mod:`rag.models.onnx_graph`; here is what decides
+whether the rounded one is used.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from safetensors.numpy import load_file
 
 from rag.models import onnx_graph
@@ -60,15 +59,9 @@ class Measured:
 
 def write_graphs(weights: Path, exact: Path, rounded: Path) -> None:
     """Write the exact graph and the rounded one from the model's weights."""
-    onnx.save(onnx_graph.build(load_file(weights)), exact)
-    quantize_dynamic(
-        exact,
-        rounded,
-        per_channel=True,
-        weight_type=QuantType.QInt8,
-        # Behind onnxruntime's own operators it cannot tell a tensor's type by itself.
-        extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-    )
+    tensors = load_file(weights)
+    onnx.save(onnx_graph.build(tensors, rounded=False), exact)
+    onnx.save(onnx_graph.build(tensors, rounded=True), rounded)
 
 
 def measure(exact: Path, rounded: Path, tokenizer: Path) -> Measured:
