@@ -15,7 +15,7 @@ import pypdfium2
 from PIL import Image, ImageDraw
 
 from ingest.parsers import PDF, detect
-from rag.errors import BadFile, NotFound
+from rag.errors import BadFile
 
 MOST_PIXELS = 4_000_000
 """A picture is made smaller rather than larger than this."""
@@ -29,21 +29,22 @@ def draw(path: Path, number: int, scale: float, boxes: Sequence[Sequence[float]]
     """Return a page as a PNG picture with boxes marked.
 
     Raises:
-        BadFile: the file is no PDF or damaged.
-        NotFound: it has no such page.
+        BadFile: the file is no PDF, is damaged, or has no such page.
     """
     if detect(path, "") != PDF:
         raise BadFile("This document has no page pictures.", "Its text is shown instead.")
     try:
         document = pypdfium2.PdfDocument(path)
         if not 1 <= number <= len(document):
-            raise NotFound(f"This document has no page {number}.")
+            raise BadFile(f"This document has no page {number}.", "Go back to its first page.")
         page = document[number - 1]
         width, height = page.get_size()
         scale = bounded(scale, width, height)
         image = page.render(scale=scale).to_pil().convert("RGB")
     except pypdfium2.PdfiumError as error:
-        raise BadFile("This page cannot be drawn: the PDF is damaged.") from error
+        raise BadFile(
+            "This page cannot be drawn: the PDF is damaged.", "Its text may still be there."
+        ) from error
     if boxes:
         image = _marked(image, scale, boxes)
     stream = io.BytesIO()

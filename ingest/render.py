@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from ingest.sandbox import frames
+from ingest.sandbox import ReaderGone, frames
 from rag.errors import BadFile
 from rag.types import Box
+
+log = logging.getLogger(__name__)
 
 _SECONDS = 30
 _MEMORY = 1_000_000_000
@@ -35,6 +38,9 @@ def page_picture(path: Path, number: int, scale: float, boxes: Sequence[Box]) ->
         "memory": _MEMORY,
         "cpu": _SECONDS,
     }
-    for frame in frames(request, _SECONDS, lambda: False):
-        return frame.blob
-    raise BadFile("This page could not be drawn.", "Open the original instead.")
+    try:
+        for frame in frames(request, _SECONDS, lambda: False):
+            return frame.blob
+    except ReaderGone:
+        log.exception("a page could not be drawn")
+    raise BadFile("This page could not be drawn.", "Try again, or open the original instead.")

@@ -63,6 +63,10 @@ class Cancelled(MunimentError):
     """Nobody wants the result any more."""
 
 
+class ReaderGone(RuntimeError):
+    """The zygote itself ended, by no fault of the document; trying again helps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One message of the child: its JSON and, with a page, the bytes of its boxes."""
@@ -194,6 +198,7 @@ def frames(
 
     Raises:
         MunimentError: what the child said went wrong, or how it ended.
+        ReaderGone: its parent process ended.
     """
     reply, watch = _zygote.start(request)
     deadline = time.monotonic() + wall_seconds
@@ -272,13 +277,13 @@ def _too_much_memory() -> BadFile:
     )
 
 
-def _ended(watch: socket.socket) -> MunimentError:
+def _ended(watch: socket.socket) -> Exception:
     """Return the error for a child that ended without a last word."""
     watch.settimeout(5)
     try:
         status, near_limit = struct.unpack(">i?", watch.recv(5, socket.MSG_WAITALL))
-    except (OSError, struct.error):  # the zygote itself has ended
-        return _untrusted()
+    except (OSError, struct.error):
+        return ReaderGone("the process that reads documents has ended")
     if status == -signal.SIGXCPU:
         return _too_slow()
     if near_limit:

@@ -30,7 +30,10 @@ from rag.processes import die_with_parent
 _PARSERS = {PDF: pdf.parse, DOCX: docx.parse, MARKDOWN: markdown.parse}
 _REQUEST = 1 << 16
 _FILES = 64
-_NEAR = 0.8
+_NEAR = 0.4
+"""A child that crashed with this part of its memory in use asked for more than there was: what
+failed is mostly the doubling of something large."""
+
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import ctypes
 import re
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -29,7 +29,10 @@ from rag.errors import BadFile
 from rag.types import Box, Page, TextBox
 
 SCANNED = (
-    "This PDF holds pictures of pages only; reading scans is not built yet.",
+    (
+        "No text was found in this PDF: it holds pictures of pages only, and reading scans is not "
+        "built yet."
+    ),
     "Upload a version with text, for example one saved from Word or run through OCR.",
 )
 
@@ -173,7 +176,7 @@ class _Place:
         written = pdfium.FPDFText_GetText(self._text_page, 0, self._count, buffer)
         raw = bytes(buffer)[: 2 * max(0, written - 1)]
         text = raw.decode("utf-16-le", "replace")
-        index = _Index(self._text_page, text, self._count)
+        index = _Index(self._text_page, text, len(raw) // 2, self._count)
         lines = []
         for match in _LINE.finditer(text):
             line = match.group().translate(_CONTROLS).rstrip()
@@ -240,18 +243,22 @@ class _Place:
 class _Index:
     """From an offset in the text to PDFium's number of the character.
 
-    They are the same, except on pages with characters that PDFium leaves out of the text or that
-    need two units of UTF-16.
+    PDFium counts in units of UTF-16, so emoji count twice; and it may leave characters out of the
+    text. On most pages there is neither, and the two are the same.
     """
 
-    def __init__(self, text_page: Any, text: str, count: int) -> None:  # noqa: ANN401 - untyped
+    def __init__(self, text_page: Any, text: str, units: int, count: int) -> None:  # noqa: ANN401
         self._text_page = text_page
-        self._same = len(text) == count
+        self._whole = units == count
+        self._units: list[int] | None = None
+        if len(text) != units:
+            self._units = list(accumulate((1 + (char > "\uffff") for char in text), initial=0))
 
     def __getitem__(self, offset: int) -> int:
-        if self._same:
-            return offset
-        return int(pdfium.FPDFText_GetCharIndexFromTextIndex(self._text_page, offset))
+        unit = offset if self._units is None else self._units[offset]
+        if self._whole:
+            return unit
+        return int(pdfium.FPDFText_GetCharIndexFromTextIndex(self._text_page, unit))
 
 
 def _compose(
