@@ -67,7 +67,7 @@ class Words:
 def words(passages: Passages, query: Query, route: Route) -> Words:
     """Weigh the terms of a question by their rarity in the index."""
     asked = dict.fromkeys(content_terms(query.text), 1.0)
-    left = {term: weight for term, weight in asked.items() if term not in route.times}
+    left = {term: weight for term, weight in asked.items() if term not in route.said}
     if left.keys() - route.names.keys():
         asked = left
     for term, weight in query.terms.items():

@@ -207,9 +207,7 @@ class Retriever:
     def _rank(self, asked: _Asked, candidates: Mapping[int, Candidate]) -> list[Ranked]:
         settings = self._retrieval
         stored = {number: candidate.stored for number, candidate in candidates.items()}
-        own = fuse.own_scores(
-            candidates.values(), settings.dense_weight, settings.keyword_weight
-        )
+        own = fuse.own_scores(candidates.values(), settings.dense_weight, settings.keyword_weight)
         near = fuse.with_neighbours(own, stored, settings.neighbour_weight)
         scores = {number: near[number] + candidates[number].prior for number in stored}
         ranked = sorted(stored.values(), key=lambda found: (-scores[found.id], found.id))
@@ -268,9 +266,7 @@ class _Directories:
 class _Counts:
     """Counts of a term's passages by document, each asked for once."""
 
-    def __init__(
-        self, passages: Passages, scope: Scope, known: dict[str, dict[int, int]]
-    ) -> None:
+    def __init__(self, passages: Passages, scope: Scope, known: dict[str, dict[int, int]]) -> None:
         self._passages = passages
         self._scope = scope
         self._known = known

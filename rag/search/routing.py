@@ -14,20 +14,28 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
 
 from rag.search.periods import Periods, periods
-from rag.text.terms import content_terms
+from rag.text.terms import STOP_WORDS, content_terms
 
 Counts = Callable[[str], Mapping[int, int]]
 """From a term to the number of passages that have it, by document."""
 
+_Weights = dict[str, dict[int, float]]
+
 FIRST_PAGE = 1500
 """Characters of the first page that are looked at."""
+
+KIND = 300
+"""Characters of the first page that may say of what kind a document is ("Form 10-Q") ..."""
+
+KIND_SHARE = 0.75
+"""... if the same word stands there in so many of the documents."""
 
 SURE = 0.5
 """From this sum of its words' rarities on a document counts as named for sure."""
@@ -39,12 +47,17 @@ NEAR = 0.6
 """Documents with at least this share of the best one's prior are meant together."""
 
 LIKENESS = 0.5
-"""A first-page word is a name when it is at least this much commoner there than by chance."""
+"""A first-page word is a name when it keeps to those documents so far beyond chance, 0..1."""
+
+UNSPOKEN = 0.3
+"""What a first-page word weighs that the question does not write like a name."""
 
 _TIMES = re.compile(
     r"(?:19|20)\d\d|(?:fy|cy)'?\d*|q[1-4]|[1-4]q\d*|quarter|quarterli|year|annual|fiscal|month"
     r"|latest|newest|recent|current|last|oldest|earliest|first|second|third|fourth|[1-4](?:st|nd|rd|th)"
 )
+_CAPITALS = re.compile(r"(?<=[^\s.?!:]\s)[\"'(“‘]?([A-Z][\w&'’.\-]*)")
+_WHOLE = re.compile(r"[^\W_]+(?:['’&.\-][^\W_]+)*")
 _PIECES = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _LETTERS = re.compile(r"[^\W\d_]{3,}")
@@ -75,13 +88,13 @@ class Route:
     """What a question means.
 
     ``priors`` are 0..1 by document. ``names`` are the terms of the question that name documents,
-    with those they name, and ``times`` the terms that say when: both have said what they had to
-    say by routing. ``groups`` are the disjoint sets of documents that the question compares.
+    with those they name, and ``said`` the terms that say when, or of what kind all documents are:
+    both have said what they had to say by routing. ``groups`` are the disjoint sets of documents that the question compares.
     """
 
     priors: Mapping[int, float] = field(default_factory=dict)
     names: Mapping[str, frozenset[int]] = field(default_factory=dict)
-    times: frozenset[str] = frozenset()
+    said: frozenset[str] = frozenset()
     groups: tuple[frozenset[int], ...] = ()
 
     @property
@@ -100,25 +113,24 @@ class Directory:
         self.first: dict[str, set[int]] = defaultdict(set)
         self.when: dict[int, Periods] = {}
         self.dated: dict[int, tuple[int, int, int]] = {}
+        told: Counter[str] = Counter()
         for profile in profiles:
-            self._add(profile)
+            told.update(self._add(profile))
         self.size = len(self.when)
+        self.kind = frozenset(t for t, count in told.items() if count >= KIND_SHARE * self.size)
 
-    def _add(self, profile: Profile) -> None:
+    def _add(self, profile: Profile) -> set[str]:
+        """Take a document in; return the words that may say of what kind it is."""
         number = profile.document_id
         stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", profile.name)
         first = profile.first_text[:FIRST_PAGE]
-        for said in (stem, profile.title):
-            for word in name_terms(said):
-                self.names[word].add(number)
-        words = content_terms(first)
-        for word in {*words, *(one + other for one, other in pairwise(words))}:
+        for word in {*name_terms(stem), *_joined(profile.title)}:
+            self.names[word].add(number)
+        for word in content_terms(f"{profile.title}\n{first}"):
             self.first[word].add(number)
-        spaced = " ".join(_PIECES.findall(stem))
-        when = periods(spaced)
+        when, on_page = periods(" ".join(_PIECES.findall(stem))), periods(first)
         if not when.years:
             when = periods(profile.title)
-        on_page = periods(first)
         if not when.years and on_page.dates:
             year, month, _ = on_page.dates[0]
             when = Periods(
@@ -131,6 +143,7 @@ class Directory:
             )
         self.when[number] = when
         self.dated[number] = _date(when, on_page)
+        return {*name_terms(stem), *name_terms(profile.title), *content_terms(first[:KIND])}
 
 
 def name_terms(name: str) -> set[str]:
@@ -140,8 +153,7 @@ def name_terms(name: str) -> set[str]:
         pieces = _CAMEL.sub(" ", part)
         for form in (part, pieces, *_LETTERS.findall(part)):
             found.update(word for word in content_terms(form) if len(word) > 1)
-    words = content_terms(" ".join(_PIECES.findall(name)))
-    found.update(one + other for one, other in pairwise(words))
+    found.update(_joined(" ".join(_PIECES.findall(name))))
     return found
 
 
@@ -166,33 +178,60 @@ def route(question: str, directory: Directory, counts: Counts) -> Route:
         fits = _fits(asked, directory, near)
         for number in priors:
             priors[number] *= 1 - PERIOD_SHARE + PERIOD_SHARE * fits.get(number, 0.0)
-    names = {word: frozenset(found) for word, found in weights.items()}
-    return Route(priors, names, times, _groups(weights, priors))
+    spoken = _spoken(question)
+    names = {
+        word: frozenset(found)
+        for word, found in weights.items()
+        if word in spoken or word in directory.names
+    }
+    return Route(priors, names, times | directory.kind, _groups(names, priors))
 
 
-def _names(question: str, directory: Directory, counts: Counts) -> dict[str, dict[int, float]]:
-    """Return for each word of the question that names documents its weight for each of them."""
-    words = [word for word in content_terms(question) if not _is_time(word)]
-    joined = [one + other for one, other in pairwise(content_terms(question))]
-    found: dict[str, dict[int, float]] = {}
-    for word in dict.fromkeys([*words, *joined]):
+def _names(question: str, directory: Directory, counts: Counts) -> _Weights:
+    """Return what each word of the question weighs as a name of which documents.
+
+    A word of a file's name, or two joined, weighs by its rarity, and half of that hangs on its
+    keeping to those documents. A word of a title or a first page must keep to them, and weighs
+    little unless the question writes it like a name, with a capital.
+    """
+    words = [w for w in content_terms(question) if _may_name(w) and w not in directory.kind]
+    spoken = _spoken(question)
+    found: _Weights = {}
+    for word in dict.fromkeys([*words, *_joined(question, directory.kind)]):
         numbers = directory.names.get(word, set())
         rarity = _rarity(len(numbers), directory.size)
-        if rarity > 0:
-            found[word] = dict.fromkeys(numbers, rarity)
-    candidates = [
-        word
-        for word in dict.fromkeys(words)
-        if len(word) > 1 and _rarity(len(directory.first.get(word, ())), directory.size) > 0
-    ]
-    for word in candidates:
-        numbers = directory.first[word]
-        weight = _rarity(len(numbers), directory.size)
-        weight *= _likeness(numbers, counts(word), directory.size)
-        for number in numbers if weight > 0 else ():
+        if rarity:
+            likeness = _likeness(numbers, counts(word), directory.size)
+            found[word] = dict.fromkeys(numbers, rarity * (0.5 + 0.5 * likeness))
+    for word in dict.fromkeys(words):
+        numbers = directory.first.get(word, set())
+        rarity = _rarity(len(numbers), directory.size)
+        likeness = _likeness(numbers, counts(word), directory.size) if rarity else 0.0
+        weight = rarity * likeness * (1.0 if word in spoken else UNSPOKEN)
+        if likeness >= LIKENESS:
             known = found.setdefault(word, {})
-            known[number] = max(known.get(number, 0.0), weight)
+            known.update({number: max(known.get(number, 0.0), weight) for number in numbers})
     return found
+
+
+def _spoken(question: str) -> set[str]:
+    """Return the terms that a question writes with a capital though no sentence begins there."""
+    return {term for word in _CAPITALS.findall(question) for term in content_terms(word)}
+
+
+def _joined(text: str, kind: frozenset[str] = frozenset()) -> list[str]:
+    """Return each two neighbouring words as one: file names often leave out the space."""
+    words = [word for word in _WHOLE.findall(text.casefold()) if word not in STOP_WORDS]
+    found = []
+    for one, other in pairwise(words):
+        if not any(_is_time(word) or word in kind for word in (one, other)):
+            found += content_terms(re.sub(r"\W", "", one + other))[:1]
+    return found
+
+
+def _may_name(word: str) -> bool:
+    """A number alone names nothing: the 10 of a "10-Q" is not that of a date in a title."""
+    return len(word) > 1 and not word.isdigit() and not _is_time(word)
 
 
 def _rarity(count: int, size: int) -> float:
@@ -203,12 +242,11 @@ def _rarity(count: int, size: int) -> float:
 def _likeness(numbers: set[int], by_document: Mapping[int, int], size: int) -> float:
     """Return how far a word keeps to the documents that have it on their first page, 0..1."""
     total = sum(by_document.values())
-    if not total:
-        return 0.0
+    if not total:  # a file's name for something, which no text uses: nothing speaks against it
+        return 1.0
     share = sum(by_document.get(number, 0) for number in numbers) / total
     chance = len(numbers) / size
-    above = (share - chance) / (1 - chance)
-    return above if above >= LIKENESS else 0.0
+    return max(0.0, (share - chance) / (1 - chance))
 
 
 def _is_time(word: str) -> bool:
@@ -254,16 +292,16 @@ def _by_period_only(asked: Periods, times: frozenset[str], directory: Directory)
         return Route()
     fits = {n: fit for n, when in directory.when.items() if (fit := _fit(asked, when)) >= NEAR}
     rarity = _rarity(len(fits), directory.size)
-    return Route({number: fit * rarity for number, fit in fits.items() if rarity}, times=times)
+    return Route({number: fit * rarity for number, fit in fits.items() if rarity}, said=times)
 
 
 def _groups(
-    weights: Mapping[str, Mapping[int, float]], priors: Mapping[int, float]
+    names: Mapping[str, frozenset[int]], priors: Mapping[int, float]
 ) -> tuple[frozenset[int], ...]:
     """Return the disjoint sets of documents that different words of the question name."""
     best = max(priors.values(), default=0.0)
     groups: list[set[int]] = []
-    for found in weights.values():
+    for found in names.values():
         meant = {number for number in found if priors[number] >= NEAR * best}
         if not meant:
             continue
