@@ -30,7 +30,7 @@ def pack_boxes(boxes: Sequence[TextBox]) -> bytes:
     places = np.array(
         [(item.box.x0, item.box.y0, item.box.x1, item.box.y1) for item in boxes], dtype=np.float64
     )
-    steps = np.rint(np.nan_to_num(places) * UNIT).clip(-_LIMIT, _LIMIT)
+    steps = np.rint(np.nan_to_num(places).clip(-_LIMIT / UNIT, _LIMIT / UNIT) * UNIT)
     return _pack(np.hstack([offsets, steps.astype(np.int64)]))
 
 
