@@ -44,7 +44,10 @@ _LARGEST = 1 << 28
 _PAUSE = 0.2
 _TITLE = 200
 _MEGABYTE = 1_000_000
-_BOX = struct.Struct("<iiffff")
+_BOX = struct.Struct("<6i")
+_TENTHS = 10
+"""Boxes travel in whole tenths of a point."""
+
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +169,8 @@ def _boxes(blob: bytes, length: int) -> Iterator[TextBox]:
     for start, end, x0, y0, x1, y1 in _BOX.iter_unpack(blob):
         if not (0 <= start < end <= length and x0 < x1 and y0 < y1):
             raise _untrusted()
-        yield TextBox(start, end, Box(round(x0, 1), round(y0, 1), round(x1, 1), round(y1, 1)))
+        box = Box(x0 / _TENTHS, y0 / _TENTHS, x1 / _TENTHS, y1 / _TENTHS)
+        yield TextBox(start, end, box)
 
 
 def _spans(rows: Sequence[Sequence[int]], length: int) -> Iterator[tuple[int, int]]:
@@ -178,10 +182,12 @@ def _spans(rows: Sequence[Sequence[int]], length: int) -> Iterator[tuple[int, in
 
 def pack(boxes: Sequence[TextBox]) -> bytes:
     """Return boxes as the bytes that travel behind a page's frame."""
-    return b"".join(
-        _BOX.pack(item.start, item.end, item.box.x0, item.box.y0, item.box.x1, item.box.y1)
-        for item in boxes
-    )
+    packed = []
+    for item in boxes:
+        box = item.box
+        corners = (round(side * _TENTHS) for side in (box.x0, box.y0, box.x1, box.y1))
+        packed.append(_BOX.pack(item.start, item.end, *corners))
+    return b"".join(packed)
 
 
 def _untrusted() -> BadFile:

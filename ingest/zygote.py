@@ -30,6 +30,7 @@ from rag.processes import die_with_parent
 _PARSERS = {PDF: pdf.parse, DOCX: docx.parse, MARKDOWN: markdown.parse}
 _REQUEST = 1 << 16
 _FILES = 64
+_FIRST, _MOST_FILES = 3, 4096
 _NEAR = 0.4
 """A child that crashed with this part of its memory in use asked for more than there was: what
 failed is mostly the doubling of something large."""
@@ -109,8 +110,9 @@ def _fork(request: dict[str, Any], reply_file: int, watch_file: int) -> tuple[in
         os.close(reply_file)
         return pid, _Child(socket.socket(fileno=watch_file), request["memory"])
     try:
-        os.close(watch_file)
         signal.set_wakeup_fd(-1)
+        os.closerange(_FIRST, reply_file)  # the sockets of the zygote and of other children
+        os.closerange(reply_file + 1, _MOST_FILES)
         die_with_parent()
         _limit(request["memory"], request["cpu"])
         with socket.socket(fileno=reply_file) as reply:
