@@ -35,6 +35,10 @@ SURPRISE = (
 
 TRYING_AGAIN = "Something unexpected happened while reading this document. It is tried again soon."
 
+NO_ROOM = (
+    "There is no room left on the disk. Free some space; this document is read as soon as there is."
+)
+
 _LANES: Mapping[str, tuple[str, ...]] = {PARSE: (PARSE, ERASE), INDEX: (INDEX, ERASE)}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
@@ -169,7 +173,8 @@ class Worker:
             return lambda: None
         if isinstance(error, (DiskFull, DataFolderBusy)) or _is_no_room(error):
             logger.warning("%s job %s waits: %s", job.kind, job.id, error)
-            return lambda: self._jobs.fail(job.id, str(error), self._pace.disk_full)
+            reason = str(error) if isinstance(error, MunimentError) else NO_ROOM
+            return lambda: self._jobs.fail(job.id, reason, self._pace.disk_full)
         if isinstance(error, MunimentError) and job.kind != ERASE:
             logger.info("%s job %s was given up: %s", job.kind, job.id, error)
             return lambda: self._jobs.fail(job.id, str(error), None)
