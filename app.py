@@ -21,7 +21,7 @@ from rag import config, ui
 from rag.api import create_api
 from rag.guard import Guard
 from rag.serve import refuse_strangers
-from rag.ui import door
+from rag.ui import door, files
 from rag.ui.trouble import on_script_error
 
 settings = config.load()
@@ -56,7 +56,7 @@ async def healthz(_: Request) -> JSONResponse:
 app = st.App(
     Path(ui.__file__).parent / "script.py",
     lifespan=lifespan,
-    routes=[Mount("/api", create_api(door.assistant)), Route("/healthz", healthz)],
+    routes=[Mount("/api", create_api(door.assistant)), Route("/healthz", healthz), *files.routes()],
     middleware=[Middleware(Guard, allowed_hosts=settings.allowed_hosts.split(","))],
     on_script_error=on_script_error,
 )

@@ -1,4 +1,4 @@
-"""The frame of every page: which pages there are, the workspace picker, who speaks, and warnings.
+"""The frame of every page: which pages there are, the workspace picker, and warnings.
 
 What a page shows is told by its address (workspace, conversation, document, page), so a refresh, a
 bookmark or a link sent to a colleague shows the same.
@@ -14,7 +14,7 @@ from rag.errors import MunimentError
 from rag.types import Workspace
 from rag.ui import ask, documents, links, reader
 from rag.ui.door import assistant, settings
-from rag.ui.trouble import plain, tell
+from rag.ui.trouble import tell
 
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 PICKED = "picked-workspace"
@@ -41,12 +41,11 @@ def show() -> None:
         for page in pages.values():
             st.page_link(page, query_params=_carried(workspace))
     st.session_state["workspace"] = workspace
+    _trusting()
     try:
         chosen.run()
     except MunimentError as error:
         tell(error)
-    with st.sidebar:
-        _who_speaks()
 
 
 def _ask() -> None:
@@ -116,9 +115,7 @@ def open_workspace(name: str) -> None:
     st.rerun()
 
 
-def _who_speaks() -> None:
-    choice = assistant().choice()
-    st.caption(f"**Who answers:** {plain(choice.label)}", help=plain(choice.why))
+def _trusting() -> None:
     if settings().trust_network:
         st.warning(
             "Open to the network: everyone who can reach this address can read, add and delete "

@@ -6,7 +6,7 @@ import streamlit as st
 
 from rag.errors import MunimentError
 from rag.types import Document, Version, Workspace
-from rag.ui import evidence, links, parts
+from rag.ui import evidence, files, links, parts
 from rag.ui.door import assistant
 from rag.ui.trouble import plain, tell
 
@@ -29,51 +29,59 @@ def show(workspace: Workspace | None) -> None:
             "documents", "Go to the documents", ":material/folder_open:", workspace=workspace.name
         )
         return
-    document = _pick(workspace, readable)
     try:
-        _document(workspace, document)
+        _document(workspace, readable)
     except MunimentError as error:
         tell(error)
 
 
-def _pick(workspace: Workspace, readable: list[Document]) -> Document:
-    wanted = links.number("document")
-    names = [document.name for document in readable]
-    index = next((i for i, document in enumerate(readable) if document.id == wanted), 0)
-    chosen = st.selectbox("Document", names, index=index, key=f"reader-{workspace.id}-{wanted}")
-    document = readable[names.index(chosen)]
-    if document.id != wanted:
-        _go(document, 1)
-        if wanted is not None:
-            st.rerun()
-    return document
-
-
-def _go(document: Document, page: int) -> None:
-    for name in ("start", "end", "version"):
-        st.query_params.pop(name, None)
-    st.query_params["document"] = str(document.id)
-    st.query_params["page"] = str(page)
-
-
-def _document(workspace: Workspace, document: Document) -> None:
-    version = _version(workspace, document)
-    number = min(max(links.number("page") or 1, 1), max(version.pages, 1))
-    if version.pages > 1:
-        number = _turn_pages(document, version, number)
+def _document(workspace: Workspace, readable: list[Document]) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="toolbar"):
+        document = _pick(workspace, readable)
+        version = _version(workspace, document)
+        number = min(max(links.number("page") or 1, 1), max(version.pages, 1))
+        if version.pages > 1:
+            _turn_pages(workspace, document, version, number)
+        st.link_button(
+            "Original",
+            files.original_address(workspace.name, document.id),
+            icon=":material/download:",
+        )
+    _notes(document, version)
     page = assistant().page(workspace.name, document.id, number, version_id=version.id)
     start, end = links.number("start") or 0, links.number("end") or 0
     span = (min(start, len(page.text)), min(max(start, end), len(page.text)))
-    _notes(document, version)
     label = f"Text of {document.name}, page {number}" if version.paged else document.name
     if page.width:
-        picture, text = st.columns([1.25, 1], gap="large")
-        with picture:
+        picture, text = st.columns([1.3, 1], gap="medium")
+        with picture, st.container(key="page-picture"):
             evidence.picture(workspace, document.id, number, span, version.id)
-        with text:
-            parts.excerpt("reader-text", page.text, span, label, tall=True)
+        with text, st.container(key="page-text"):
+            parts.page("reader-text", page.text, span, label)
     else:
-        parts.excerpt("reader-text", page.text, span, label, tall=True)
+        parts.page("reader-text", page.text, span, label)
+
+
+def _pick(workspace: Workspace, readable: list[Document]) -> Document:
+    """Offer the documents; a document is told apart by its id, since names may be long or alike."""
+    wanted = links.number("document")
+    by_id = {document.id: document for document in readable}
+    shown = wanted if wanted in by_id else readable[0].id
+    key = f"reader-{workspace.id}-{shown}"
+
+    def changed() -> None:
+        links.put(workspace=workspace.name, document=st.session_state[key], page=1)
+
+    st.selectbox(
+        "Document",
+        list(by_id),
+        index=list(by_id).index(shown),
+        format_func=lambda identifier: by_id[identifier].name,
+        key=key,
+        on_change=changed,
+        width=420,
+    )
+    return by_id[shown]
 
 
 def _version(workspace: Workspace, document: Document) -> Version:
@@ -96,28 +104,36 @@ def _notes(document: Document, version: Version) -> None:
         )
 
 
-def _turn_pages(document: Document, version: Version, number: int) -> int:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        back = st.button("Previous page", icon=":material/chevron_left:", disabled=number <= 1)
-        wanted = int(
-            st.number_input(
-                f"Page (of {version.pages})",
-                1,
-                version.pages,
-                number,
-                key=f"page-{version.id}-{number}",
-                width=160,
-            )
-        )
-        onward = st.button(
-            "Next page",
-            icon=":material/chevron_right:",
-            icon_position="right",
-            disabled=number >= version.pages,
-        )
-    wanted = number - 1 if back else number + 1 if onward else wanted
-    if wanted != number:
-        _go(document, wanted)
-        st.query_params["version"] = str(version.id)
-        st.rerun()
-    return number
+def _turn_pages(workspace: Workspace, document: Document, version: Version, number: int) -> None:
+    key = f"page-{version.id}-{number}"
+
+    def turn(to: int | None = None) -> None:
+        wanted = st.session_state[key] if to is None else to
+        links.put(workspace=workspace.name, document=document.id, page=wanted, version=version.id)
+
+    st.button(
+        "Previous",
+        icon=":material/chevron_left:",
+        key="page-back",
+        disabled=number <= 1,
+        on_click=turn,
+        args=(number - 1,),
+    )
+    st.number_input(
+        f"Page (of {version.pages:,})",
+        1,
+        version.pages,
+        number,
+        key=key,
+        on_change=turn,
+        width=130,
+    )
+    st.button(
+        "Next",
+        icon=":material/chevron_right:",
+        icon_position="right",
+        key="page-on",
+        disabled=number >= version.pages,
+        on_click=turn,
+        args=(number + 1,),
+    )
