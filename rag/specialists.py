@@ -74,10 +74,30 @@ class Retrieval:
 
 
 @dataclass(frozen=True, slots=True)
+class Sentences:
+    """How sentences are weighed against a question; see :mod:`rag.answer.weigh`.
+
+    ``near_best`` is the share of the best score that a further quoted sentence must reach.
+    """
+
+    meaning: float
+    terms: float
+    passage: float
+    length: float
+    kind: float
+    near_best: float
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
-    """What an answer looks like, and below which confidence (0..1) none is given."""
+    """What an answer looks like, and below which confidence (0..1) none is given.
+
+    ``kind_power``: the confidence is multiplied by the fitness of the evidence (0..1: was the kind
+    of answer asked for found?) raised to this power.
+    """
 
     evidence_threshold: float
+    kind_power: float
     sentences: int
     history_turns: int
 
@@ -109,6 +129,7 @@ class Specialist:
     chat: Chat
     prompt: Prompt
     retrieval: Retrieval
+    sentences: Sentences
     form: Form
     checking: Checking
 

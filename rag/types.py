@@ -232,7 +232,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One numbered sentence shown to the model: the unit a model cites. Number from 1."""
+    """One numbered sentence shown to the model: the unit a model cites. Number from 1.
+
+    ``heading`` and ``score`` are those of the hit it stands in.
+    """
 
     number: int
     document: str
@@ -243,6 +246,8 @@ class Source:
     start: int
     end: int
     text: str
+    heading: str = ""
+    score: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from rag.answer.compose import Composition
-from rag.answer.extract import best_sentences
 from rag.answer.prompt import (
     fit,
     leans_on_history,
@@ -26,6 +25,7 @@ from rag.answer.prompt import (
     standalone_without_model,
     usable_standalone,
 )
+from rag.answer.weigh import Weighed, weigh
 from rag.errors import ModelBroke, ModelError
 from rag.models.chat import ChatClient, Choice, Ending, Stream
 from rag.models.embed import Embedder
@@ -113,16 +113,20 @@ def generate(ask: Ask, parts: Parts) -> Iterator[Event]:
     found = parts.retriever.search(Query(standalone, ask.scope), limit)
     clock.retrieved()
     yield Retrieved(standalone, found, parts.choice.label)
-    blank = _blank(ask, parts, standalone, found)
-    if not found.hits or found.confidence < parts.specialist.form.evidence_threshold:
+    weighed = weigh(
+        standalone, number_sentences(found.hits), parts.embedder, parts.specialist.sentences
+    )
+    blank = _blank(ask, parts, standalone, found, weighed)
+    if not found.hits or blank.confidence < parts.specialist.form.evidence_threshold:
         yield Finished(replace(blank, notice=ABSTAINED, seconds=clock.seconds()))
     elif parts.choice.client is None:
-        yield from _quoted(blank, found, parts, clock)
+        yield from _quoted(blank, weighed, parts, clock)
     else:
         yield from _spoken(ask, blank, found, parts, parts.choice.client, clock)
 
 
-def _blank(ask: Ask, parts: Parts, standalone: str, found: Found) -> Answer:
+def _blank(ask: Ask, parts: Parts, standalone: str, found: Found, weighed: Weighed) -> Answer:
+    """Return the answer as it is before anything is said; its confidence decides what follows."""
     return Answer(
         question=ask.question,
         standalone=standalone,
@@ -131,7 +135,7 @@ def _blank(ask: Ask, parts: Parts, standalone: str, found: Found) -> Answer:
         claims=(),
         citations=(),
         nearest=found.hits,
-        confidence=found.confidence,
+        confidence=found.confidence * weighed.fitness**parts.specialist.form.kind_power,
         model=parts.choice.label,
         specialist=parts.specialist.hash,
         recipe=parts.recipe_hash,
@@ -155,11 +159,10 @@ def _standalone(ask: Ask, parts: Parts) -> str:
     return rewritten if usable_standalone(rewritten, ask.question) else plain
 
 
-def _quoted(blank: Answer, found: Found, parts: Parts, clock: _Clock) -> Iterator[Event]:
-    sources = number_sentences(found.hits)
-    composition = Composition(sources, parts.page, parts.specialist.checking)
-    limit = parts.specialist.form.sentences
-    for source in best_sentences(blank.standalone, sources, parts.embedder, limit):
+def _quoted(blank: Answer, weighed: Weighed, parts: Parts, clock: _Clock) -> Iterator[Event]:
+    specialist = parts.specialist
+    composition = Composition(weighed.sources, parts.page, specialist.checking)
+    for source in weighed.best(specialist.form.sentences, specialist.sentences.near_best):
         before = len(composition.text)
         checked = composition.quote(source)
         clock.token()

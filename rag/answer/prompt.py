@@ -55,6 +55,8 @@ def number_sentences(hits: Sequence[Hit]) -> tuple[Source, ...]:
                     start=hit.start + start,
                     end=hit.start + end,
                     text=hit.text[start:end],
+                    heading=hit.heading,
+                    score=hit.score,
                 )
             )
     return tuple(found)
