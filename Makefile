@@ -52,6 +52,7 @@ docs: $(TEST)  ## write docs/configuration.md and docs/terminal.md anew
 
 compose:
 	@if docker compose version >/dev/null 2>&1; then docker compose config --quiet; \
+	elif command -v docker-compose >/dev/null; then docker-compose config --quiet; \
 	else echo "no docker compose here: tests/test_deployment.py reads the file instead"; fi
 
 bench: $(TEST)  ## the benchmarks; each prints its own table

@@ -104,5 +104,10 @@ if [ "$kind" = test ] && ! command -v chromium >/dev/null 2>&1; then
         printf '\n%s\nWithout it they are skipped.\n' "$message" >&2
     fi
 fi
+# In CI the compose file is read by compose itself; it needs no engine for that.
+if [ "$kind" = test ] && [ -n "${CI:-}" ] && ! docker compose version >/dev/null 2>&1 \
+    && ! command -v docker-compose >/dev/null 2>&1; then
+    apt_install docker-compose || give_up "The compose file is checked with docker compose; install it."
+fi
 touch "$venv/.ready-$kind"
 say "Ready."
