@@ -1,0 +1,1 @@
+"""What Muniment is measured against; run in environments of their own."""
