@@ -122,6 +122,7 @@ class Worker:
                     due = self._jobs.next_due(kinds)
                     pause = pause if due is None else min(pause, due)
             except Exception:
+                # a lane that ended here would leave its jobs undone for good; look again later
                 logger.exception("jobs cannot be claimed now")
                 job, pause = None, self._pace.disk_full
             if job is None:
@@ -191,6 +192,7 @@ class Worker:
             try:
                 settle()
             except Exception:
+                # the job's end must be written before the next is begun; try until the disk lets us
                 logger.exception("the end of job %s cannot be written yet", job.id)
                 if self._stopping.wait(self._pace.disk_full):
                     return
@@ -203,6 +205,7 @@ class Worker:
                 try:
                     self._jobs.heartbeat(job.id)
                 except Exception:
+                    # the next sign of life may succeed; a missing one harms nothing
                     logger.exception("no sign of life could be written for job %s", job.id)
 
 
