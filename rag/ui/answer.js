@@ -35,8 +35,12 @@ const button = (className, text, name, label, press) => {
 
 function drawSentence(sentence, index, data, send, opened) {
   const chosen = sentence.citations.includes(data.selected);
-  const parts = [element("span", `sentence ${sentence.verdict}${chosen ? " chosen" : ""}`, sentence.text)];
+  const look = `sentence ${sentence.verdict}${chosen ? " chosen" : ""}`;
+  // The last word stays with its marks, so that none of them begins a line alone.
+  const cut = sentence.text.search(/\S{1,24}\s*$/);
+  const parts = [element("span", look, sentence.text.slice(0, Math.max(cut, 0)))];
   const marks = element("span", "marks");
+  if (cut >= 0) marks.append(element("span", look, sentence.text.slice(cut).trimEnd()));
   for (const number of sentence.citations) {
     const place = data.places[number] ?? "";
     const chip = button("chip", String(number), `chip-${index}-${number}`, `Show line ${number}: ${place}`, () =>
@@ -72,11 +76,8 @@ function drawBody(data, send, opened) {
     }
     paragraph.append(...drawSentence(sentence, index, data, send, opened));
   });
-  if (data.tail || (data.busy && data.sentences.length)) {
-    paragraph ??= body.appendChild(element("p"));
-    paragraph.append(element("span", "tail", data.tail));
-    if (data.busy) paragraph.append(element("span", "caret"));
-  }
+  paragraph ??= body.appendChild(element("p"));
+  paragraph.append(element("span", "tail"), element("span", "caret"));
   return body;
 }
 
@@ -96,8 +97,7 @@ function drawPassages(data, send) {
 function drawFoot(data, send, unfolded) {
   const foot = element("div", "foot");
   const row = foot.appendChild(element("div", "row"));
-  const status = row.appendChild(element("span", data.busy ? "status busy" : "status", data.status));
-  status.setAttribute("role", "status");
+  row.appendChild(element("span", data.busy ? "status busy" : "status")).setAttribute("role", "status");
   if (data.busy) {
     const stop = button("stop", data.stopping ? "Stopping …" : "Stop", "stop", "", () => send("stop", true));
     stop.disabled = data.stopping;
@@ -122,25 +122,53 @@ function drawFoot(data, send, unfolded) {
   return foot;
 }
 
+function drawNotice(data) {
+  const notice = element("div", data.notice ? `notice ${data.outcome}` : "", data.notice);
+  if (data.notice) notice.setAttribute("role", data.outcome === "failed" ? "alert" : "note");
+  return notice;
+}
+
+function drawHead(data) {
+  const head = element("div");
+  head.append(element("h2", "question", data.question));
+  if (data.narrowed) head.append(element("p", "narrowed", data.narrowed));
+  return head;
+}
+
+// What did not change is left as it stands: a button that is just being pressed must not be replaced.
+function refresh(root, name, looks, draw) {
+  const signature = JSON.stringify(looks);
+  const known = root.sections[name];
+  if (known?.signature === signature) return;
+  const node = draw();
+  if (known) known.node.replaceWith(node);
+  else root.append(node);
+  root.sections[name] = { signature, node };
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   let root = parentElement.querySelector(".turn");
   if (!root) {
-    root = element("section", "turn");
-    parentElement.appendChild(root);
+    root = parentElement.appendChild(element("section", "turn"));
+    root.sections = {};
   }
-  const send = (name, value) => setTriggerValue("event", { name, value });
+  root.send = (name, value) => setTriggerValue("event", { name, value });
+  const send = (name, value) => root.send(name, value);
   const opened = new Set([...root.querySelectorAll(".why")].map((node) => node.dataset.sentence));
   const unfolded = root.querySelector(".legend") !== null;
   const focused = root.getRootNode().activeElement?.dataset?.name;
   root.setAttribute("aria-busy", String(data.busy));
   root.setAttribute("aria-label", data.question);
-  root.replaceChildren(element("h2", "question", data.question));
-  if (data.narrowed) root.append(element("p", "narrowed", data.narrowed));
-  root.append(drawBody(data, send, opened));
-  if (data.notice) {
-    const notice = root.appendChild(element("div", `notice ${data.outcome}`, data.notice));
-    notice.setAttribute("role", data.outcome === "failed" ? "alert" : "note");
-  }
-  root.append(drawPassages(data, send), drawFoot(data, send, unfolded));
-  if (focused) root.querySelector(`[data-name="${CSS.escape(focused)}"]`)?.focus();
+  refresh(root, "head", [data.question, data.narrowed], () => drawHead(data));
+  const { sentences, places, selected, quotes, busy, stopping, notice, outcome, passages, footnotes } = data;
+  refresh(root, "body", [sentences, places, selected, quotes], () => drawBody(data, send, opened));
+  refresh(root, "notice", [notice, outcome], () => drawNotice(data));
+  refresh(root, "passages", passages, () => drawPassages(data, send));
+  const plain = busy || !sentences.length;
+  refresh(root, "foot", [busy, stopping, plain, footnotes], () => drawFoot(data, send, unfolded));
+  root.querySelector(".tail").textContent = data.tail;
+  root.querySelector(".caret").hidden = !busy || !(sentences.length || data.tail);
+  root.querySelector(".status").textContent = data.status;
+  const lost = focused && root.getRootNode().activeElement?.dataset?.name !== focused;
+  if (lost) root.querySelector(`[data-name="${CSS.escape(focused)}"]`)?.focus();
 }

@@ -256,7 +256,6 @@ def _question_bar(workspace: Workspace, conversation_id: int | None) -> None:
                 key=scope,
                 label_visibility="collapsed",
                 disabled=not names,
-                width=460,
             )
             _who_speaks()
 

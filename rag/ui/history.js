@@ -13,7 +13,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     root.setAttribute("aria-label", "Conversations");
     root.asking = null;
   }
-  const send = (name, value) => setTriggerValue("event", { name, value });
+  root.send = (name, value) => setTriggerValue("event", { name, value });
+  const send = (name, value) => root.send(name, value);
   const press = (parent, className, text, name, label, act) => {
     const made = parent.appendChild(element("button", className, text));
     made.type = "button";
@@ -46,5 +47,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (data.more) root.append(element("p", "", data.more));
     if (focused) root.querySelector(`[data-name="${CSS.escape(focused)}"]`)?.focus();
   };
+  const shown = JSON.stringify(data);
+  if (root.shown === shown) return;
+  root.shown = shown;
   redraw();
 }

@@ -50,21 +50,33 @@ function drawRow(row, root, send, redraw) {
   return item;
 }
 
+// A line that did not change is left as it stands: a button just being pressed must not be replaced.
+function place(root, rows, send, redraw) {
+  const drawn = new Map();
+  rows.forEach((row, index) => {
+    const signature = JSON.stringify([row, root.asking === row.id]);
+    const known = root.drawn.get(row.id);
+    const item = known?.signature === signature ? known.item : drawRow(row, root, send, redraw);
+    drawn.set(row.id, { signature, item });
+    if (root.children[index] !== item) root.insertBefore(item, root.children[index] ?? null);
+  });
+  while (root.children.length > rows.length) root.lastChild.remove();
+  root.drawn = drawn;
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   let root = parentElement.querySelector("ul");
   if (!root) {
-    root = element("ul");
-    root.asking = null;
-    parentElement.appendChild(root);
+    root = parentElement.appendChild(element("ul"));
+    Object.assign(root, { asking: null, drawn: new Map() });
   }
-  const send = (name, value) => setTriggerValue("event", { name, value });
-  const redraw = (focus) => {
-    const focused = focus ?? root.getRootNode().activeElement?.dataset?.name;
-    root.replaceChildren(...data.rows.map((row) => drawRow(row, root, send, redraw)));
-    if (focused) root.querySelector(`[data-name="${CSS.escape(focused)}"]`)?.focus();
+  root.send = (name, value) => setTriggerValue("event", { name, value });
+  root.redraw = (focus) => {
+    const active = root.getRootNode().activeElement;
+    const focused = focus ?? active?.dataset?.name;
+    place(root, data.rows, (name, value) => root.send(name, value), (name) => root.redraw(name));
+    const lost = focused && root.getRootNode().activeElement?.dataset?.name !== focused;
+    if (lost) root.querySelector(`[data-name="${CSS.escape(focused)}"]`)?.focus();
   };
-  const shown = JSON.stringify(data);
-  if (root.shown === shown && root.children.length) return;
-  root.shown = shown;
-  redraw();
+  root.redraw();
 }

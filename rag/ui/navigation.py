@@ -96,7 +96,9 @@ def _changed() -> None:
 def _new_workspace(*, expanded: bool) -> None:
     box = st.container() if expanded else st.popover("New workspace", width="stretch")
     with box, st.form("new-workspace", clear_on_submit=True, border=False):
-        name = st.text_input("Name", placeholder="e.g. Larch Street lease", max_chars=80)
+        name = st.text_input(
+            "Name of the new workspace", placeholder="e.g. Larch Street lease", max_chars=80
+        )
         made = st.form_submit_button("Create workspace", width="stretch")
     if made:
         try:

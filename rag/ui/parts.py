@@ -20,6 +20,7 @@ from rag.answer.prompt import place
 from rag.types import Citation, Claim, Hit
 
 FOLDER = Path(__file__).parent
+_MARKER = re.compile(r"\[\d+\]")
 _MARKERS = re.compile(r"^\s*(?:\[\d+\]\s*)+")
 """Numbers that belong to the sentence before them, already drawn as its chips."""
 
@@ -204,14 +205,32 @@ def around(text: str, span: tuple[int, int], reach: int = 500) -> tuple[str, tup
 
 
 def _layout(text: str, claims: Sequence[Claim]) -> tuple[list[bool], str]:
-    """Find which sentences begin a paragraph of the text, and what is left after the last one."""
+    """Find which sentences begin a paragraph of the text, and what is left after the last one.
+
+    A sentence is told without the markers ``[3]`` that stand in the text, and perhaps with other
+    white space, so the two are compared without either.
+    """
+    bare, places = _bare(text)
     starts: list[bool] = []
-    position = 0
+    at = end = 0
     for claim in claims:
-        found = text.find(claim.text, position)
-        if found < 0:
+        words, _ = _bare(claim.text)
+        found = bare.find(words, at)
+        if not words or found < 0:
             starts.append(False)
             continue
-        starts.append("\n" in text[position:found])
-        position = found + len(claim.text)
-    return starts, _MARKERS.sub("", text[position:])
+        starts.append("\n" in text[end : places[found]])
+        at = found + len(words)
+        end = places[at - 1] + 1
+    return starts, _MARKERS.sub("", text[end:]) if claims else text
+
+
+def _bare(text: str) -> tuple[str, list[int]]:
+    """Return text without markers and white space, and where each of its characters stands."""
+    hidden = {place for marker in _MARKER.finditer(text) for place in range(*marker.span())}
+    places = [
+        place
+        for place, character in enumerate(text)
+        if place not in hidden and not character.isspace()
+    ]
+    return "".join(text[place] for place in places), places
