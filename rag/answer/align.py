@@ -23,10 +23,12 @@ SWAP = 0.4
 QUOTE = 0.6
 """From this share of a sentence in a line, in order, it counts as quoting the line."""
 
-CLOSE_QUOTE = 0.75
+CLOSE_QUOTE = 0.85
 """From this share a changed word that no line has is told too, whatever the word."""
 
 _LINES_TRIED = 3
+_LONGEST = 500
+"""Words of a line or a sentence that are laid side by side; what is longer is no sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,6 @@ class Change:
 def items(sentence: Statement) -> list[Item]:
     """Return a sentence as words and whole quantities, without articles."""
     found: list[tuple[int, Item]] = []
-    spans = [(q.start, q.end) for q in sentence.quantities]
     for quantity in sentence.quantities:
         key = (quantity.kind, quantity.values, quantity.unit)
         first = quantity.kind == "ordinal" and quantity.values == ((1.0,),)
@@ -72,8 +73,8 @@ def items(sentence: Statement) -> list[Item]:
                 Item("first" if word else key, sentence.quote(quantity), word, quantity),
             )
         )
-    for word in sentence.body:
-        if word.key in FILLERS or any(start <= word.start < end for start, end in spans):
+    for word in sentence.loose:
+        if word.key in FILLERS:
             continue
         bare = BINDING.get(word.key, word.stem)
         text, name = sentence.text[word.start : word.end], word.start in sentence.names
@@ -83,7 +84,7 @@ def items(sentence: Statement) -> list[Item]:
 
 def changes(sentence: Statement, lines: Lines) -> list[Change]:
     """Return what a sentence changes in the line it comes nearest to; empty when it quotes none."""
-    said = items(sentence)
+    said = items(sentence)[:_LONGEST]
     shared = sorted(
         lines.statements,
         key=lambda line: len(sentence.stems & line.stems) / (4 + len(sentence.stems)),
@@ -91,7 +92,7 @@ def changes(sentence: Statement, lines: Lines) -> list[Change]:
     )
     best: tuple[float, list[Change]] = (0.0, [])
     for line in shared[:_LINES_TRIED]:
-        written = items(line)
+        written = items(line)[:_LONGEST]
         matcher = SequenceMatcher(
             None, [i.key for i in said], [i.key for i in written], autojunk=False
         )
@@ -188,7 +189,7 @@ def _words(here: list[Item], there: list[Item], lines: Lines, *, close: bool) ->
         if not any(kindred(str(i.key), str(other.key)) for other in old)
     ]
     names = [i for i in here if i.name and i.key not in {o.key for o in there}]
-    told = fresh if close else [i for i in fresh if i.name]
+    told = fresh if close else [i for i in fresh if i.name or len(i.text) == 1]  # as in 12(b)
     if close and any(o.name for o in old):
         told = told or names
     if told and old:

@@ -36,6 +36,7 @@ __all__ = ["Marked", "check", "locate", "split_markers"]
 MOST_REASONS = 4
 _JUST_BELOW = 0.999
 _REACH = 4
+_LOOK_BACK = 100
 
 _HEDGE = re.compile(
     r"^\s*(?:(?:according to|based on|as (?:stated|set out|described|noted|shown|provided) (?:in|by)"
@@ -135,7 +136,9 @@ def _verbatim(sentence: Statement, lines: Lines) -> bool:
     said = sentence.running + " "
     at = lines.running.find(said)
     while at >= 0:
-        if at in lines.starts or not NEGATIONS & set(lines.running[:at].split()[-_REACH:]):
+        if at in lines.starts or not NEGATIONS & set(
+            lines.running[max(0, at - _LOOK_BACK) : at].split()[-_REACH:]
+        ):
             return True
         at = lines.running.find(said, at + 1)
     return False

@@ -6,6 +6,7 @@ form that the rest of checking looks at.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class Statement:
     def body(self) -> list[Word]:
         """The words without those of "at least" and "not more than": these are a number's bound."""
         leads = [(q.lead, q.start) for q in self.quantities if q.lead >= 0]
-        return [w for w in self.words if not any(a <= w.start < b for a, b in leads)]
+        return outside(self.words, leads)
 
     @cached_property
     def quantities(self) -> list[Quantity]:
@@ -54,9 +55,12 @@ class Statement:
     @cached_property
     def content(self) -> list[Word]:
         """The words that say something by themselves, those of quantities left out."""
-        spans = [(quantity.start, quantity.end) for quantity in self.quantities]
-        outside = [w for w in self.body if not any(a <= w.start < b for a, b in spans)]
-        return [word for word in outside if word.content]
+        return [word for word in self.loose if word.content]
+
+    @cached_property
+    def loose(self) -> list[Word]:
+        """The words of the body that are in no quantity."""
+        return outside(self.body, [(q.start, q.end) for q in self.quantities])
 
     @cached_property
     def names(self) -> frozenset[int]:
@@ -148,6 +152,17 @@ class Lines:
     def polarities(self, stem: str) -> set[bool]:
         """Return whether a word stands negated, not negated, or both, in the lines."""
         return self._negated.get(stem, set())
+
+
+def outside(found: Sequence[Word], spans: Sequence[tuple[int, int]]) -> list[Word]:
+    """Return the words that start in none of the spans, which are in order and disjoint."""
+    starts = [start for start, _ in spans]
+    kept = []
+    for word in found:
+        place = bisect_right(starts, word.start) - 1
+        if place < 0 or word.start >= spans[place][1]:
+            kept.append(word)
+    return kept
 
 
 def statements(texts: Sequence[str]) -> list[Statement]:
