@@ -90,7 +90,7 @@ def without_repeats(
     fresh: list[StoredPassage] = []
     repeats: list[StoredPassage] = []
     for stored in ranked:
-        key = (re.sub(r"\W+", " ", stored.passage.text).casefold(), _group(stored, groups))
+        key = (re.sub(r"\W+", " ", stored.passage.text).casefold().strip(), _group(stored, groups))
         (repeats if key in seen else fresh).append(stored)
         seen.add(key)
     return fresh + repeats

@@ -7,7 +7,7 @@ fifty thousand, and can be added to a cosine. Knows no vectors.
 
 Surprising: the words that a question names documents by do not count in those documents, for
 routing has had them, but they do in the others. BM25: Robertson and Zaragoza (2009), "The
-Probabilistic Relevance Framework", with the idf that never is negative.
+Probabilistic Relevance Framework".
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ B = 0.75
 
 AVERAGE = 80
 """Terms of a passage of average length; passages are cut to about one length."""
+
+LEAST = 0.2
+"""What a term that most passages have still weighs, in shares of the idf that is never negative."""
 
 COMMON = 0.1
 """In a large index a term in a larger share of the passages than this finds no candidates ..."""
@@ -97,7 +100,9 @@ def counted(text: str) -> tuple[Counter[str], int]:
 
 
 def _rarity(count: int, size: int) -> float:
-    return math.log(1 + (max(size, count) - count + 0.5) / (count + 0.5))
+    """Return BM25's idf; where that is next to nothing or negative, a little all the same."""
+    odds = (max(size, count) - count + 0.5) / (count + 0.5)
+    return max(math.log(odds), LEAST * math.log(1 + odds))
 
 
 def present(texts: Sequence[str]) -> frozenset[str]:

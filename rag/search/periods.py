@@ -41,7 +41,9 @@ _QUARTERS = re.compile(
 _WRITTEN = re.compile(
     rf"\b({_MONTH})\.? (?:({_DAY}),? )?({_YEAR})\b|\b({_DAY})(?: of)? ({_MONTH})\.?,? ({_YEAR})\b"
 )
-_DIGITS = re.compile(rf"(?<!\d)({_YEAR})([-._/]?)(0[1-9]|1[0-2])(?:\2(0[1-9]|[12]\d|3[01]))?(?!\d)")
+_DIGITS = re.compile(
+    rf"(?<!\d)({_YEAR})([-._/ ]?)(0[1-9]|1[0-2])(?:\2(0[1-9]|[12]\d|3[01]))?(?![\da-z])"
+)
 _MONTH_ALONE = re.compile(rf"\b({_MONTH.replace('may|', '')}|may(?= \d)|(?<=in )may)\b")
 _LATEST = re.compile(
     r"\b(?:latest|newest|most recent|most recently|last|recent|current|up[- ]to[- ]date)\b"

@@ -169,7 +169,7 @@ def route(question: str, directory: Directory, counts: Counts) -> Route:
         for number, weight in found.items():
             scores[number] += weight
     if not scores:
-        return _by_period_only(asked, times, directory)
+        return _by_period_only(asked, times, question, directory)
     best = max(scores.values())
     sure = min(1.0, best / SURE)
     priors = {number: sure * score / best for number, score in scores.items()}
@@ -194,7 +194,7 @@ def _names(question: str, directory: Directory, counts: Counts) -> _Weights:
     keeping to those documents. A word of a title or a first page must keep to them, and weighs
     little unless the question writes it like a name, with a capital.
     """
-    words = [w for w in content_terms(question) if _may_name(w) and w not in directory.kind]
+    words = list(filter(_may_name, content_terms(question)))
     spoken = _spoken(question)
     found: _Weights = {}
     for word in dict.fromkeys([*words, *_joined(question, directory.kind)]):
@@ -204,7 +204,7 @@ def _names(question: str, directory: Directory, counts: Counts) -> _Weights:
             likeness = _likeness(numbers, counts(word), directory.size)
             found[word] = dict.fromkeys(numbers, rarity * (0.5 + 0.5 * likeness))
     for word in dict.fromkeys(words):
-        numbers = directory.first.get(word, set())
+        numbers = set() if word in directory.kind else directory.first.get(word, set())
         rarity = _rarity(len(numbers), directory.size)
         likeness = _likeness(numbers, counts(word), directory.size) if rarity else 0.0
         weight = rarity * likeness * (1.0 if word in spoken else UNSPOKEN)
@@ -286,11 +286,19 @@ def _fit(asked: Periods, when: Periods) -> float:
     return math.prod(parts) * 0.7 + sum(parts) / len(parts) * 0.3
 
 
-def _by_period_only(asked: Periods, times: frozenset[str], directory: Directory) -> Route:
-    """Return the documents of a period that a question names without any other name."""
-    if not (asked.years or asked.quarters or asked.months):
+def _by_period_only(
+    asked: Periods, times: frozenset[str], question: str, directory: Directory
+) -> Route:
+    """Return the documents of a period that a question names without any other name.
+
+    "The latest lease" means one of all documents when all of them are leases.
+    """
+    if asked.years or asked.quarters or asked.months:
+        fits = {n: fit for n, when in directory.when.items() if (fit := _fit(asked, when)) >= NEAR}
+    elif asked and directory.kind & set(content_terms(question)):
+        fits = {n: fit for n, fit in _fits(asked, directory, set(directory.when)).items() if fit}
+    else:
         return Route()
-    fits = {n: fit for n, when in directory.when.items() if (fit := _fit(asked, when)) >= NEAR}
     rarity = _rarity(len(fits), directory.size)
     return Route({number: fit * rarity for number, fit in fits.items() if rarity}, said=times)
 
