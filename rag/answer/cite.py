@@ -24,14 +24,10 @@ from collections.abc import Iterator, Sequence
 from rag.answer.align import Change, changes
 from rag.answer.evidence import Evidence, weigh
 from rag.answer.lines import Lines, Statement, statements
-from rag.answer.markers import Marked, split_markers
 from rag.answer.polarity import NEGATIONS
-from rag.answer.quotes import locate
 from rag.answer.words import plain
 from rag.specialists import Checking
 from rag.types import Check, Verdict
-
-__all__ = ["Marked", "check", "locate", "split_markers"]
 
 MOST_REASONS = 4
 _JUST_BELOW = 0.999

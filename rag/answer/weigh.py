@@ -21,7 +21,7 @@ from rag.errors import ModelOverflow
 from rag.models.embed import Embedder
 from rag.specialists import Sentences
 from rag.text.terms import content_terms
-from rag.types import Source
+from rag.types import Source, Vector
 
 SHORTEST = 4
 """A sentence of fewer words is a heading or a number: it answers nothing by itself."""
@@ -94,7 +94,7 @@ def _candidates(sources: Sequence[Source]) -> list[Source]:
 
 def _meaning(question: str, sources: Sequence[Source], embedder: Embedder) -> Scores:
     """Mean cosine to the question of each sentence alone and under its heading."""
-    asked = embedder.embed([question], question=True)[0]
+    asked = _vector(question, embedder, question=True)
     alone = np.stack([_vector(source.text, embedder) for source in sources])
     headed = np.stack([_vector(_headed(source), embedder) for source in sources])
     return np.asarray((alone @ asked + headed @ asked) / 2, dtype=np.float64)
@@ -104,11 +104,12 @@ def _headed(source: Source) -> str:
     return f"{source.heading}\n{source.text}" if source.heading else source.text
 
 
-def _vector(text: str, embedder: Embedder) -> NDArray[np.float32]:
+def _vector(text: str, embedder: Embedder, *, question: bool = False) -> Vector:
     try:
-        return embedder.embed([text])[0]
+        found: Vector = embedder.embed([text], question=question)[0]
     except ModelOverflow:
-        return embedder.embed([text[:SURE_TO_FIT]])[0]
+        found = embedder.embed([text[:SURE_TO_FIT]], question=question)[0]
+    return found
 
 
 def _term_shares(question: str, sources: Sequence[Source]) -> Scores:
