@@ -2,32 +2,31 @@
 
 Each child has a session of its own on one core; that is faster than one session on all of them
 (``bench/embed.py``), and the server's own threads stay free. Children start with the first batch,
-end after some idle minutes to give their memory back, and start again when needed. A child that
-dies in the middle of a batch is replaced and the batch given again; a batch that kills several
-children is given up.
+end after an idle minute to give their memory back, and start again when needed. A child that dies
+in the middle of a batch is replaced and the batch given again; a batch that kills several children
+is given up.
 
+What was embedded lately is remembered as long as children run (:mod:`rag.models.remembered`).
 The pool knows nothing of passages or of where vectors go. It may be used from several threads:
 their batches are done in turn.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import queue
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from rag.config import CHECKOUT, Settings
+from rag.config import Settings
 from rag.errors import ModelBroke, MunimentError
-from rag.models import frames
+from rag.models.pool_child import Child
+from rag.models.remembered import Remembered
 from rag.models.tokens import BUNDLED
 from rag.specialists import IndexRecipe
 from rag.types import Vectors
@@ -35,7 +34,7 @@ from rag.types import Vectors
 BATCH = 32
 """Texts sent to a child at once: few enough that progress shows and the cores end together."""
 
-IDLE_SECONDS = 180.0
+IDLE_SECONDS = 60.0
 """A child without work for so long ends."""
 
 MOST_PROCESSES = 4
@@ -44,12 +43,15 @@ TRIES = 3
 
 _CLOSE_SECONDS = 5.0
 
+Outcome = Vectors | MunimentError
+
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    rows: list[int]
+    """Texts for one child, where to put the outcome, and whether anybody still wants it."""
+
     texts: list[str]
-    done: queue.SimpleQueue[tuple[list[int], Vectors | MunimentError]]
+    done: queue.SimpleQueue[tuple[list[str], Outcome]]
     dropped: threading.Event
 
 
@@ -61,11 +63,13 @@ class EmbedderPool:
     ) -> None:
         self.processes = _processes(recipe, settings)
         self.idle_seconds = idle_seconds
-        self._order = json.dumps({"recipe": asdict(recipe), "models": str(settings.models)})
+        self._recipe = recipe
+        self._settings = settings
         self._work: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._remembered = Remembered()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._children: dict[int, Child] = {}
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -94,12 +98,12 @@ class EmbedderPool:
         """
         if question:
             raise ValueError("the pool embeds passages; open_embedder() embeds questions")
-        vectors: Vectors | None = None
+        vectors = np.empty((len(texts), 0), np.float32)
         for rows, part in self.embed_batches(texts):
-            if vectors is None:
+            if not vectors.size:
                 vectors = np.empty((len(texts), part.shape[1]), np.float32)
             vectors[rows] = part
-        return np.empty((0, 0), np.float32) if vectors is None else vectors
+        return vectors
 
     def embed_batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Vectors]]:
         """Yield positions in ``texts`` with their vectors, batch by batch as they are done.
@@ -113,42 +117,47 @@ class EmbedderPool:
         places: dict[str, list[int]] = {}
         for position, text in enumerate(texts):
             places.setdefault(text, []).append(position)
-        unique = sorted(places, key=len, reverse=True)
-        done: queue.SimpleQueue[tuple[list[int], Vectors | MunimentError]] = queue.SimpleQueue()
-        dropped = threading.Event()
-        starts = range(0, len(unique), BATCH)
-        self._start(len(starts))
-        for start in starts:
-            part = unique[start : start + BATCH]
-            self._work.put(_Batch(list(range(start, start + len(part))), part, done, dropped))
-        try:
-            for _ in starts:
-                rows, vectors = done.get()
-                if isinstance(vectors, MunimentError):
-                    raise vectors
-                owners = [places[unique[row]] for row in rows]
-                repeats = [len(owner) for owner in owners]
-                yield [place for owner in owners for place in owner], np.repeat(vectors, repeats, 0)
-        finally:
-            dropped.set()
+        known, vectors = self._remembered.find(places)
+        if known:
+            yield _placed(known, vectors, places)
+        new = sorted(places.keys() - set(known), key=lambda text: (-len(text), text))
+        for batch, outcome in self._outcomes(new):
+            if isinstance(outcome, MunimentError):
+                raise outcome
+            self._remembered.keep(batch, outcome)
+            yield _placed(batch, outcome, places)
 
     def close(self) -> None:
         """End the children; batches under way are dropped."""
         with self._lock:
             self._closed = True
-            children = list(self._children.values())
-            threads = list(self._threads)
-        for child in children:
-            child.kill()
+            threads, self._threads = self._threads, []
+            for child in self._children.values():
+                child.kill()
         for _ in threads:
             self._work.put(None)
         for thread in threads:
             thread.join(_CLOSE_SECONDS)
 
+    def _outcomes(self, texts: list[str]) -> Iterator[tuple[list[str], Outcome]]:
+        """Have texts embedded in batches, and yield these as they are done."""
+        done: queue.SimpleQueue[tuple[list[str], Outcome]] = queue.SimpleQueue()
+        dropped = threading.Event()
+        batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
+        self._start(len(batches))
+        try:
+            for batch in batches:
+                self._work.put(_Batch(batch, done, dropped))
+            for _ in batches:
+                yield done.get()
+        finally:
+            dropped.set()
+
     def _start(self, batches: int) -> None:
+        """Start as many threads as there is work for; each will feed one child."""
         with self._lock:
             if self._closed:
-                raise ModelBroke("The embedder was closed.", "Start Muniment again.")
+                raise _closed()
             for number in range(len(self._threads), min(self.processes, batches)):
                 thread = threading.Thread(
                     target=self._run, args=(number,), daemon=True, name=f"embed-{number}"
@@ -157,24 +166,26 @@ class EmbedderPool:
                 thread.start()
 
     def _run(self, number: int) -> None:
-        """Feed one child, as long as the pool is open."""
         while True:
             try:
                 batch = self._work.get(timeout=self.idle_seconds)
             except queue.Empty:
                 self._end(number)
+                if not self.pids:
+                    self._remembered.clear()
                 continue
             if batch is None:
                 self._end(number)
                 return
-            batch.done.put((batch.rows, self._outcome(number, batch)))
+            batch.done.put((batch.texts, self._outcome(number, batch)))
 
-    def _outcome(self, number: int, batch: _Batch) -> Vectors | MunimentError:
+    def _outcome(self, number: int, batch: _Batch) -> Outcome:
+        """Return a batch's vectors, or why there are none; a child that dies is replaced."""
         for _ in range(TRIES):
-            if batch.dropped.is_set() or self._closed:
-                break
+            if self._closed or batch.dropped.is_set():
+                return _closed()
             try:
-                return self._ask(number, batch.texts)
+                return self._child(number).embed(batch.texts)
             except MunimentError as error:
                 return error
             except (OSError, EOFError):
@@ -184,54 +195,35 @@ class EmbedderPool:
             "Is memory short? Fewer processes (MUNIMENT_EMBED_PROCESSES) need less.",
         )
 
-    def _ask(self, number: int, texts: list[str]) -> Vectors:
-        child = self._child(number)
-        assert child.stdin is not None  # noqa: S101 - both are pipes, see _child
-        assert child.stdout is not None  # noqa: S101
-        frames.write(child.stdin, frames.pack_texts(texts))
-        return frames.unpack_vectors(frames.read(child.stdout))
-
-    def _child(self, number: int) -> subprocess.Popen[bytes]:
+    def _child(self, number: int) -> Child:
         with self._lock:
             if self._closed:
-                raise ModelBroke("The embedder was closed.", "Start Muniment again.")
-            child = self._children.get(number)
-            if child is None:
-                child = subprocess.Popen(
-                    [sys.executable, "-m", "rag.models.pool_worker"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    env=_environment(),
-                )
-                self._children[number] = child
-                fresh = True
-            else:
-                fresh = False
-        if fresh and child.stdin is not None:
-            frames.write(child.stdin, self._order.encode())
-        return child
+                raise _closed()
+            if number not in self._children:
+                self._children[number] = Child(self._recipe, self._settings)
+            return self._children[number]
 
     def _end(self, number: int) -> None:
         with self._lock:
             child = self._children.pop(number, None)
-        if child is None:
-            return
-        child.kill()
-        child.wait()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except OSError:  # what was still to be written has no reader any more
-                    continue
+        if child is not None:
+            child.end()
+
+
+def _placed(
+    batch: list[str], vectors: Vectors, places: dict[str, list[int]]
+) -> tuple[list[int], Vectors]:
+    """Return the positions of a batch's texts with their vectors, one for each position."""
+    owners = [places[text] for text in batch]
+    repeats = [len(owner) for owner in owners]
+    return [place for owner in owners for place in owner], np.repeat(vectors, repeats, axis=0)
 
 
 def _processes(recipe: IndexRecipe, settings: Settings) -> int:
     if recipe.embedding.model != BUNDLED:
         return 1  # torch uses every core by itself, and each process would take half a gigabyte
-    return settings.embed_processes or min(MOST_PROCESSES, len(os.sched_getaffinity(0)))
+    return settings.embed_processes or min(MOST_PROCESSES, os.cpu_count() or 1)
 
 
-def _environment() -> dict[str, str]:
-    path = [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "TOKENIZERS_PARALLELISM": "false"}
+def _closed() -> ModelBroke:
+    return ModelBroke("The embedder was closed.", "Start Muniment again.")

@@ -20,10 +20,14 @@ from rag.models.embed import Embedder, open_embedder
 from rag.processes import die_with_parent
 from rag.specialists import Embedding, IndexRecipe, Passages
 
+NICENESS = 5
+"""Embedding gives way to reading documents and to whoever waits for an answer."""
+
 
 def main() -> None:
     """Serve batches until the input ends."""
     die_with_parent()
+    os.nice(NICENESS)
     # Whatever a library prints must not get between the frames.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

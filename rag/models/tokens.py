@@ -103,6 +103,6 @@ def encode(tokenizer: Tokenizer, text: str, *, marks: bool = True) -> Encoding:
     """Return a text's tokens; half a character (a lone surrogate) is read as a question mark."""
     try:
         return tokenizer.encode(text, add_special_tokens=marks)
-    except UnicodeEncodeError:
+    except (TypeError, UnicodeEncodeError):  # which of them depends on the version
         whole = text.encode("utf-8", "replace").decode("utf-8")
         return tokenizer.encode(whole, add_special_tokens=marks)

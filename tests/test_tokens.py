@@ -1,0 +1,79 @@
+"""Token spans: disjoint, in order, of the text as given, and quick."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag import config, specialists
+from rag.errors import BadSetting
+from rag.models.tokens import FakeTokens, Tokens, open_tokens
+from rag.specialists import IndexRecipe
+
+RECIPE = specialists.read(config.load({}).recipe, IndexRecipe)
+
+
+@pytest.fixture(scope="module")
+def tokens() -> Tokens:
+    return open_tokens(RECIPE, config.load({}))
+
+
+@given(text=st.text(st.characters(), max_size=200))
+def test_spans_are_disjoint_and_in_order(tokens: Tokens, text: str) -> None:
+    end = 0
+    for span in tokens.spans(text):
+        assert end <= span[0] < span[1] <= len(text)
+        end = span[1]
+
+
+def test_spans_are_of_the_text_as_given(tokens: Tokens) -> None:
+    text = "Café § 12(b)\x00 🙂 unaffordable, שלום"
+    words = [text[start:end] for start, end in tokens.spans(text)]
+    assert words[0] == "Café"
+    assert "".join(words).startswith("Café§12(b)")
+    assert "🙂" in words
+    assert "".join(words[words.index("🙂") + 1 :]) == "unaffordable,שלום"
+    assert tokens.spans("") == []
+    assert tokens.spans(" \n\t\x00\x07") == []
+
+
+def test_half_a_character_does_not_move_the_rest(tokens: Tokens) -> None:
+    text = "one \ud83d two"
+    assert [text[start:end] for start, end in tokens.spans(text)] == ["one", "\ud83d", "two"]
+
+
+def test_the_limit_leaves_room_for_the_marks_and_the_prompt(tokens: Tokens) -> None:
+    assert tokens.limit == RECIPE.embedding.max_tokens - 2
+    prompted = replace(RECIPE, embedding=replace(RECIPE.embedding, passage_prompt="passage: "))
+    assert open_tokens(prompted, config.load({})).limit == tokens.limit - 2
+
+
+def test_whole_pages_are_quick(tokens: Tokens) -> None:
+    page = ("Net sales of the quarter ended 30 June 2023 rose to $81,797 million. " * 50)[:3000]
+    start = time.process_time()
+    counts = {len(tokens.spans(page)) for _ in range(100)}
+    assert len(counts) == 1
+    assert time.process_time() - start < 2  # about 0.2 s; ten times that is a fault
+
+
+def test_a_long_page_of_one_character_is_quick(tokens: Tokens) -> None:
+    start = time.process_time()
+    assert tokens.spans("a" * 2_000_000) == [(0, 2_000_000)]
+    assert time.process_time() - start < 5
+
+
+def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, embedding=replace(RECIPE.embedding, model=str(tmp_path)))
+    with pytest.raises(BadSetting, match=r"no tokenizer\.json"):
+        open_tokens(recipe, config.load({}))
+
+
+def test_the_fake_counts_words_and_marks() -> None:
+    text = "Pay $5, now."
+    spans = FakeTokens().spans(text)
+    assert [text[start:end] for start, end in spans] == ["Pay", "$", "5", ",", "now", "."]
