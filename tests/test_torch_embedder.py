@@ -109,7 +109,7 @@ def test_the_same_rules_hold(embedder: TorchEmbedder, settings: Settings) -> Non
     with pytest.raises(ModelOverflow):
         embedder.embed([LONG])
     assert embedder.embed([LONG], question=True).shape == (1, 384)
-    assert embedder.embed([]).shape == (0, 384)
+    assert len(embedder.embed([])) == 0
     recipe = recipe_of(bundled.model_folder(), query_prompt="query: ")
     prompted = open_embedder(recipe, settings)
     np.testing.assert_allclose(

@@ -70,7 +70,7 @@ class FakeEmbedder:
                 vectors[row, number // 2 % self.dimension] += 1 if number % 2 else -1
             if not vectors[row].any():
                 vectors[row, 0] = 1
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def open_embedder(recipe: IndexRecipe, settings: Settings) -> Embedder:

@@ -59,6 +59,8 @@ class TorchEmbedder:
                 show_progress_bar=False,
                 prompt="",
             )
+        if not parts:
+            return np.empty((0, 0), np.float32)
         vectors = np.zeros((len(parts), rows.shape[1]), np.float32)
         np.add.at(vectors, np.repeat(np.arange(len(parts)), [len(part) for part in parts]), rows)
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
