@@ -8,7 +8,7 @@ failure that was told, 2 a wrong call.
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +30,7 @@ from rag.store.lock import owner
 
 POLL_SECONDS = 0.2
 SETTLED = {"ready", "failed"}
+MOST_HITS = 1000
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse names it no other way
@@ -61,7 +62,7 @@ def _add(
     data: argparse.ArgumentParser,
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, description=text, parents=[data])
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, refuse=command.error)
     return command
 
 
@@ -89,30 +90,54 @@ def _add_questions(commands: Commands, data: argparse.ArgumentParser) -> None:
     search = _add(commands, "search", _search, "Find the passages nearest to a question.", data)
     ask = _add(commands, "ask", _ask, "Answer a question, citing the lines it rests on.", data)
     for command in (search, ask):
-        command.add_argument("question", nargs="?", metavar="QUESTION")
-        command.add_argument("--batch", type=Path, metavar="QUESTIONS.jsonl")
-        command.add_argument("--workspace", required=True, metavar="W")
+        command.add_argument(
+            "question",
+            nargs="?",
+            metavar="QUESTION",
+            help="in the documents' own words, if you can",
+        )
+        command.add_argument(
+            "--batch",
+            type=Path,
+            metavar="QUESTIONS.jsonl",
+            help="a file of questions, one JSON object a line, in place of QUESTION",
+        )
+        command.add_argument(
+            "--workspace", required=True, metavar="W", help="the workspace to look in"
+        )
         command.add_argument(
             "--document", action="append", metavar="NAME", help="only this one; may be repeated"
         )
-        command.add_argument("--json", action="store_true", help="one JSON line")
-    search.add_argument("-k", type=_count, default=10, metavar="N", help="hits at most (10)")
+        command.add_argument("--json", action="store_true", help="print one JSON line")
+    search.add_argument(
+        "-k", type=_count, default=10, metavar="N", help=f"hits at most (10; up to {MOST_HITS})"
+    )
 
 
 def _add_check(commands: Commands, data: argparse.ArgumentParser) -> None:
     text = "Hold claims against given sources; needs no workspace and no model."
     command = _add(commands, "check", _check, text, data)
-    command.add_argument("--batch", type=Path, required=True, metavar="CLAIMS.jsonl")
+    command.add_argument(
+        "--batch",
+        type=Path,
+        required=True,
+        metavar="CLAIMS.jsonl",
+        help="a file of claims with their sources, one JSON object a line",
+    )
 
 
 def _add_documents(commands: Commands, data: argparse.ArgumentParser) -> None:
     listing = _add(commands, "documents", _documents, "List documents and their states.", data)
-    listing.add_argument("--workspace", required=True, metavar="W")
+    listing.add_argument("--workspace", required=True, metavar="W", help="whose documents")
     listing.add_argument("--json", action="store_true", help="one JSON line a document")
     deleting = _add(commands, "delete", _delete, "Delete a document, or a whole workspace.", data)
-    deleting.add_argument("document", nargs="?", metavar="NAME")
-    deleting.add_argument("--workspace", required=True, metavar="W")
-    deleting.add_argument("--whole", action="store_true", help="the workspace and all in it")
+    deleting.add_argument(
+        "document", nargs="?", metavar="NAME", help="the document, as “documents” lists it"
+    )
+    deleting.add_argument("--workspace", required=True, metavar="W", help="the workspace it is in")
+    deleting.add_argument(
+        "--whole", action="store_true", help="in place of NAME: the workspace and all in it"
+    )
 
 
 def _add_care(commands: Commands, data: argparse.ArgumentParser) -> None:
@@ -137,14 +162,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("Stopped. What was taken in is kept; run the command again to go on.")
         return 130
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has left; nothing is wrong
+        # Whoever read our output has left; nothing is wrong. What is still to be flushed at the
+        # end must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
 def _count(text: str) -> int:
     number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
+    if not 1 <= number <= MOST_HITS:
+        raise argparse.ArgumentTypeError(f"must be 1 to {MOST_HITS}")
     return number
 
 
@@ -153,7 +180,7 @@ def _say(text: str) -> None:
 
 
 def _print_row(row: rows.Row) -> None:
-    print(json.dumps(row, ensure_ascii=False), flush=True)
+    print(rows.line(row), flush=True)
 
 
 @contextmanager
@@ -180,21 +207,21 @@ def _serve(chosen: argparse.Namespace) -> int:
 def _ingest(chosen: argparse.Namespace) -> int:
     files = gather(chosen.paths)
     with _desk(chosen) as desk:
-        desk.create_workspace(chosen.workspace)
-        refused: dict[str, rows.Row] = {}
+        workspace = desk.create_workspace(chosen.workspace)
+        taken: dict[int, str] = {}
+        refused: list[rows.Row] = []
         for name, path in _progress(files, "taking in"):
             try:
-                desk.upload(chosen.workspace, name, path)
+                row = desk.upload(workspace, name, path)
             except (BadRequest, TooLarge) as error:
-                refused[name] = _refused_row(name, path, error)
-        named = {name for name, _ in files}
-        found = _wait(desk, chosen.workspace, named)
-    result = [*found, *(row for name, row in refused.items())]
+                refused.append(_refused_row(name, path, error))
+                continue
+            if row["already_there"]:
+                _say(f"{name} is there already, as {row['document']}.")
+            taken[row["id"]] = row["document"]
+        result = [*_wait(desk, workspace, set(taken)), *refused]
     for row in result:
-        if chosen.json:
-            _print_row(row)
-        else:
-            print(_document_line(row))
+        _print_document(row, as_json=chosen.json)
     return 1 if any(row["status"] == "failed" for row in result) else 0
 
 
@@ -204,20 +231,28 @@ def _refused_row(name: str, path: Path, error: MunimentError) -> rows.Row:
         "status": "failed",
         "reason": str(error),
         "pages": 0,
-        "bytes": path.stat().st_size,
+        "bytes": path.stat().st_size if path.exists() else 0,
         "sha256": None,
     }
 
 
-def _wait(desk: Desk, workspace: str, names: set[str]) -> list[rows.Row]:
-    """Wait until all of the named documents are settled; return their rows."""
-    with _bar(len(names), "reading") as bar:
+def _wait(desk: Desk, workspace: str, ids: set[int]) -> list[rows.Row]:
+    """Wait until all of these documents are settled; return their rows.
+
+    What holds one up, such as a full disk, is said once.
+    """
+    said: set[str] = set()
+    with _bar(len(ids), "reading") as bar:
         while True:
-            listed = [row for row in desk.documents(workspace) if row["document"] in names]
-            bar.n = sum(row["status"] in SETTLED for row in listed)
+            listed = [row for row in desk.documents(workspace) if row["id"] in ids]
+            waiting = [row for row in listed if row["status"] not in SETTLED]
+            bar.n = len(ids) - len(waiting)
             bar.refresh()
-            if all(row["status"] in SETTLED for row in listed):
+            if not waiting:
                 return listed
+            for reason in {row["reason"] for row in waiting if row["reason"]} - said:
+                said.add(reason)
+                _say(reason)
             time.sleep(POLL_SECONDS)
 
 
@@ -232,42 +267,30 @@ def _progress(files: Sequence[tuple[str, Path]], text: str) -> Iterator[tuple[st
             bar.update()
 
 
-def _document_line(row: rows.Row) -> str:
+def _print_document(row: rows.Row, *, as_json: bool) -> None:
+    if as_json:
+        _print_row(row)
+        return
     pages = f"{row['pages']} pages" if row["pages"] else ""
-    return "  ".join(
-        part
-        for part in (f"{row['status']:<9}", row["document"], pages, row["reason"] or "")
-        if part
-    )
+    parts = (f"{row['status']:<9}", row["document"], pages, row["reason"] or "")
+    print("  ".join(part for part in parts if part))
 
 
-def _batch(path: Path) -> Iterator[rows.Row]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadRequest(f"{path.name} cannot be read: {error}.") from error
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                raise BadRequest(f"Line {number} of {path.name} is not JSON: {error}.") from error
-
-
-def _questions(chosen: argparse.Namespace) -> Iterator[tuple[str, str, list[str] | None]]:
-    if (chosen.question is None) == (chosen.batch is None):
-        raise BadRequest("Give one question, or --batch with a file of them.")
+def _questions(chosen: argparse.Namespace) -> Iterator[tuple[object, str, list[str] | None]]:
     if chosen.batch is None:
         yield "", chosen.question, chosen.document
         return
-    for row in _batch(chosen.batch):
-        try:
-            yield str(row["id"]), str(row["question"]), row.get("documents") or chosen.document
-        except KeyError as error:
-            raise BadRequest(f"A question of {chosen.batch.name} lacks {error}.") from error
+    for row in rows.read_lines(chosen.batch, ("id", "question")):
+        yield row["id"], str(row["question"]), rows.texts(row, "documents") or chosen.document
+
+
+def _refuse_unless_one_kind(chosen: argparse.Namespace) -> None:
+    if (chosen.question is None) == (chosen.batch is None):
+        chosen.refuse("give one QUESTION, or --batch with a file of them")
 
 
 def _search(chosen: argparse.Namespace) -> int:
+    _refuse_unless_one_kind(chosen)
     with _desk(chosen) as desk:
         for identifier, question, documents in _questions(chosen):
             row = desk.search(chosen.workspace, question, documents, chosen.k)
@@ -289,6 +312,7 @@ def _place(row: rows.Row) -> str:
 
 
 def _ask(chosen: argparse.Namespace) -> int:
+    _refuse_unless_one_kind(chosen)
     failed = False
     with _desk(chosen) as desk:
         for identifier, question, documents in _questions(chosen):
@@ -326,25 +350,22 @@ def _print_answer(row: rows.Row) -> None:
 def _check(chosen: argparse.Namespace) -> int:
     settings = config.load(data=chosen.data)
     checking = read(settings.specialist, Specialist).checking
-    for row in _batch(chosen.batch):
-        result = check(str(row["claim"]), [str(text) for text in row["sources"]], checking)
-        _print_row(rows.check_row(str(row["id"]), result))
+    for row in rows.read_lines(chosen.batch, ("id", "claim", "sources")):
+        result = check(str(row["claim"]), rows.texts(row, "sources"), checking)
+        _print_row({**rows.check_row("", result), "id": row["id"]})
     return 0
 
 
 def _documents(chosen: argparse.Namespace) -> int:
     with _desk(chosen) as desk:
         for row in desk.documents(chosen.workspace):
-            if chosen.json:
-                _print_row(row)
-            else:
-                print(_document_line(row))
+            _print_document(row, as_json=chosen.json)
     return 0
 
 
 def _delete(chosen: argparse.Namespace) -> int:
     if bool(chosen.document) == chosen.whole:
-        raise BadRequest("Name a document to delete, or say --whole for the workspace.")
+        chosen.refuse("name a document to delete, or say --whole for the workspace")
     with _desk(chosen) as desk:
         if chosen.whole:
             desk.delete_workspace(chosen.workspace)

@@ -39,11 +39,18 @@ Picture = Callable[[Path, int, float, Sequence[Box]], bytes]
 """Draws a page: file, page from 1, pixels a point, boxes to mark; PNG bytes."""
 
 
+REPAIR_SECONDS = 120.0
+"""The doctor waits so long for the jobs that mending takes before looking again."""
+
+
 class Waker(Protocol):
     """Whoever does the jobs: told that there is a new one."""
 
     def wake(self) -> None:
         """Look for jobs now."""
+
+    def wait_idle(self, timeout: float) -> bool:
+        """Wait until there is no job left; False when time ran out."""
 
 
 class Assistant:
@@ -144,8 +151,11 @@ class Assistant:
 
     def original(self, workspace: str, document_id: int) -> tuple[Path, Version]:
         """Return where a document's original bytes lie, and their version."""
-        document = self.document(workspace, document_id)
-        return self._archive.originals.path(document.newest.sha256), document.newest
+        newest = self.document(workspace, document_id).newest
+        path = self._archive.originals.path(newest.sha256)
+        if not path.is_file():
+            raise NotFound("The original of this document is missing.", "Upload it again.")
+        return path, newest
 
     def page(
         self, workspace: str, document_id: int, number: int, *, version_id: int | None = None
@@ -280,6 +290,8 @@ class Assistant:
         if repair and findings:
             doctor.mend(self._archive)
             self._wake()
+            if self._worker is not None:
+                self._worker.wait_idle(REPAIR_SECONDS)
             findings = doctor.examine(self._archive)
         return findings
 
@@ -295,7 +307,7 @@ class Assistant:
         )
 
     def _workspace(self, name: str) -> Workspace:
-        return self._archive.catalogue.workspace(name)
+        return self._archive.catalogue.workspace(workspace_name(name))
 
     def _scope(self, workspace: str, documents: Sequence[str] | None) -> Scope:
         place = self._workspace(workspace)

@@ -6,6 +6,7 @@ import io
 from collections.abc import AsyncIterator
 
 import anyio.from_thread
+from starlette.requests import ClientDisconnect
 from typing_extensions import Buffer
 
 
@@ -25,13 +26,19 @@ class Body(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Buffer, /) -> int:
-        """Fill the buffer with what has arrived; 0 at the end."""
+        """Fill the buffer with what has arrived; 0 at the end.
+
+        Raises:
+            ConnectionError: the sender left before the end.
+        """
         view = memoryview(buffer)
         while not self._left:
             try:
                 self._left = anyio.from_thread.run(self._next)
             except StopAsyncIteration:
                 return 0
+            except ClientDisconnect as error:
+                raise ConnectionError("the sender left") from error
         count = min(len(view), len(self._left))
         view[:count] = self._left[:count]
         self._left = self._left[count:]

@@ -7,25 +7,44 @@ found through the data folder's lock (:mod:`rag.store.lock`), never by guessing 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 from urllib.parse import quote
 
 import httpx
 
 from rag import rows
 from rag.assistant import Assistant
-from rag.errors import DataFolderBusy, MunimentError, NotFound
+from rag.errors import (
+    BadFile,
+    BadRequest,
+    DataFolderBusy,
+    DataFolderError,
+    Forbidden,
+    ModelError,
+    MunimentError,
+    NotFound,
+    TooLarge,
+)
+from rag.names import workspace_name
 
 CONNECT_SECONDS = 5.0
+_KINDS: Mapping[int, type[MunimentError]] = {
+    422: BadRequest,
+    **{
+        kind.status: kind
+        for kind in (BadRequest, NotFound, Forbidden, TooLarge, DataFolderError, ModelError)
+    },
+}
 
 
 class Desk(Protocol):
     """An archive, as the terminal sees it: names in, rows out."""
 
-    def create_workspace(self, name: str) -> None:
-        """Make a workspace unless there is one of that name."""
+    def create_workspace(self, name: str) -> str:
+        """Make a workspace unless there is one of that name; return the name it has."""
 
     def upload(self, workspace: str, name: str, path: Path) -> rows.Row:
         """Take in a file under a name."""
@@ -62,14 +81,14 @@ class Local:
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
 
-    def create_workspace(self, name: str) -> None:
-        """Make a workspace unless there is one of that name."""
-        if name.casefold() not in {w.name.casefold() for w in self._assistant.workspaces()}:
-            self._assistant.create_workspace(name)
+    def create_workspace(self, name: str) -> str:
+        """Make a workspace unless there is one of that name; return the name it has."""
+        known = _known(name, [workspace.name for workspace in self._assistant.workspaces()])
+        return known or self._assistant.create_workspace(name).name
 
     def upload(self, workspace: str, name: str, path: Path) -> rows.Row:
         """Take in a file under a name."""
-        with path.open("rb") as stream:
+        with _opened(path) as stream:
             return rows.upload_row(self._assistant.upload(workspace, name, stream))
 
     def documents(self, workspace: str) -> list[rows.Row]:
@@ -118,15 +137,14 @@ class Remote:
             base_url=f"{url.rstrip('/')}/api/v1", timeout=timeout, trust_env=False
         )
 
-    def create_workspace(self, name: str) -> None:
-        """Make a workspace unless there is one of that name."""
-        names = {row["name"].casefold() for row in self._call("GET", "/workspaces")}
-        if name.casefold() not in names:
-            self._call("POST", "/workspaces", {"name": name})
+    def create_workspace(self, name: str) -> str:
+        """Make a workspace unless there is one of that name; return the name it has."""
+        known = _known(name, [row["name"] for row in self._call("GET", "/workspaces")])
+        return known or str(self._call("POST", "/workspaces", {"name": name})["name"])
 
     def upload(self, workspace: str, name: str, path: Path) -> rows.Row:
         """Take in a file under a name."""
-        with path.open("rb") as stream:
+        with _opened(path) as stream:
             response = self._send(
                 "PUT", f"{_at(workspace)}/documents", params={"name": name}, content=stream
             )
@@ -164,16 +182,24 @@ class Remote:
         body = {"question": question, "documents": _names(documents)}
         headers = {"Accept": "text/event-stream"}
         path = f"{_at(workspace)}/ask"
-        with self._http.stream("POST", path, json=body, headers=headers) as response:
+        name = ""
+        with (
+            _answering(),
+            self._http.stream("POST", path, json=body, headers=headers) as response,
+        ):
             if response.is_error:
                 response.read()
-                _raise(response)
-            name = ""
+                raise _told(response)
             for line in response.iter_lines():
                 if line.startswith("event: "):
                     name = line.removeprefix("event: ")
                 elif line.startswith("data: "):
-                    yield name, json.loads(line.removeprefix("data: "))
+                    row = json.loads(line.removeprefix("data: "))
+                    if name == "error":
+                        raise ModelError(row["message"], row["remedy"])
+                    yield name, row
+        if name != "finished":
+            raise DataFolderError("The server ended in mid-answer.", "Ask again.")
 
     def reindex(self, workspace: str | None) -> int:
         """Rebuild vectors; the number of passages."""
@@ -189,16 +215,42 @@ class Remote:
         return response.json() if response.content else None
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:  # noqa: ANN401
-        try:
+        with _answering():
             response = self._http.request(method, path, **arguments)
-        except httpx.HTTPError as error:
-            raise DataFolderBusy(
-                "A server holds the data folder but does not answer.",
-                "Wait a moment and try again, or restart the server.",
-            ) from error
         if response.is_error:
-            _raise(response)
+            raise _told(response)
         return response
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Tell a server that cannot be reached, or leaves, in words."""
+    try:
+        yield
+    except httpx.HTTPError as error:
+        raise DataFolderBusy(
+            "A server holds the data folder but does not answer.",
+            "Wait a moment and try again, or restart the server.",
+        ) from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise BadFile(
+            f"The file {path} cannot be read ({error.strerror}).", "Check it and try again."
+        ) from error
+    with stream:
+        yield stream
+
+
+def _known(name: str, names: Sequence[str]) -> str | None:
+    """Return the one of the names that is this one but for its case, itself first."""
+    wanted = workspace_name(name)
+    alike = [known for known in names if known.casefold() == wanted.casefold()]
+    return wanted if wanted in alike else next(iter(alike), None)
 
 
 def _at(workspace: str) -> str:
@@ -209,11 +261,11 @@ def _names(documents: Sequence[str] | None) -> list[str] | None:
     return None if documents is None else list(documents)
 
 
-def _raise(response: httpx.Response) -> None:
+def _told(response: httpx.Response) -> MunimentError:
+    """Return the error that an answer tells of, of the kind it had on the other side."""
+    kind = _KINDS.get(response.status_code, MunimentError)
     try:
         told = response.json()["error"]
-        error = MunimentError(told["message"], told["remedy"])
+        return kind(told["message"], told["remedy"])
     except (ValueError, KeyError, TypeError):
-        error = MunimentError(f"The server answered {response.status_code}.", response.text[:200])
-    error.status = response.status_code
-    raise error
+        return kind(f"The server answered {response.status_code}.", response.text[:200])

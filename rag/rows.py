@@ -1,14 +1,18 @@
 """The fixed formats that other programs read: one JSON object a document, search, answer or check.
 
 The terminal's batch commands, its ``--json`` and the HTTP interface all print these rows, so that
-a program written for one works with the others. Their keys are promised; more may come.
+a program written for one works with the others. Their keys are promised; more may come. The files
+of questions and claims that the batch commands read are read here too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+from rag.errors import BadRequest
 from rag.types import (
     Answer,
     Check,
@@ -28,6 +32,55 @@ from rag.types import (
 )
 
 Row = dict[str, Any]
+
+_LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+"""Characters that JSON lets stand and many readers of lines take for the end of one."""
+
+
+def line(row: Row) -> str:
+    """Return a row as JSON on one line, whatever the reader takes for a line's end; valid UTF-8."""
+    text = json.dumps(row, ensure_ascii=False).translate(_LINE_ENDS)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def read_lines(path: Path, keys: Sequence[str]) -> Iterator[Row]:
+    """Read the objects of a file of JSON lines, each of which must have these keys.
+
+    Raises:
+        BadRequest: the file cannot be read, or a line is not what it should be; its number is told.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
+            for number, text in enumerate(file, 1):
+                if text.strip():
+                    yield _read(text, keys, f"Line {number} of {path.name}")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRequest(f"{path} cannot be read: {error}.") from error
+
+
+def _read(text: str, keys: Sequence[str], where: str) -> Row:
+    try:
+        row = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"{where} is not JSON: {error}.") from error
+    if not isinstance(row, dict):
+        raise BadRequest(f"{where} is not a JSON object.")
+    for key in keys:
+        if key not in row:
+            raise BadRequest(f"{where} lacks “{key}”.")
+    return row
+
+
+def texts(row: Row, key: str) -> list[str]:
+    """Return a row's list of texts, empty where it has none.
+
+    Raises:
+        BadRequest: something else stands there.
+    """
+    value = row.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise BadRequest(f"“{key}” of “{row['id']}” must be a list of texts.")
+    return value
 
 
 def document_row(document: Document) -> Row:

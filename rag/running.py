@@ -19,6 +19,7 @@ from rag.types import Answer, Checked, Citation, Claim, Event, Finished, Retriev
 
 logger = logging.getLogger(__name__)
 
+UNEXPECTED = "Something unexpected happened while answering. Nothing else was lost; ask again."
 SAVE_SECONDS = 0.5
 """How often the growing text is written to the database."""
 
@@ -106,17 +107,24 @@ class RunningAnswers:
                     self._conversations.save_partial(question_id, progress.text)
                     saved = time.monotonic()
         except MunimentError as error:
-            self._conversations.fail(question_id, str(error))
+            self._fail(question_id, str(error))
         except Exception:  # a thread has nobody above it: whatever it was, the page must be told
             logger.exception("answer %s failed", question_id)
-            self._conversations.fail(
-                question_id,
-                "Something unexpected happened while answering. Nothing else was lost; ask again.",
-            )
+            self._fail(question_id, UNEXPECTED)
         finally:
             with self._lock:
                 for kept in (self._progress, self._stops, self._threads):
                     kept.pop(question_id, None)
+
+    def _fail(self, question_id: int, notice: str) -> None:
+        """Record a failure; on a full disk even that fails, and the next opening records it."""
+        try:
+            progress = self.progress(question_id)
+            if progress is not None:
+                self._conversations.save_partial(question_id, progress.text)
+            self._conversations.fail(question_id, notice)
+        except MunimentError:
+            logger.exception("the end of answer %s could not be written", question_id)
 
     def _advance(self, question_id: int, event: Event) -> Progress:
         with self._lock:
