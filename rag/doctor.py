@@ -36,7 +36,7 @@ def examine(archive: Archive) -> list[str]:
 def mend(archive: Archive) -> None:
     """Mend what can be mended; what cannot is found again by :func:`examine`."""
     consistency = Consistency(archive.database)
-    consistency.mend(consistency.examine(archive.recipe.hash))
+    consistency.mend(archive.recipe.hash, archive.originals.verify)
     unneeded = sorted(set(archive.originals.hashes()) - archive.catalogue.needed_hashes())
     archive.catalogue.erase_originals(unneeded, archive.originals.delete)
     for workspace in archive.catalogue.workspaces():
@@ -46,10 +46,12 @@ def mend(archive: Archive) -> None:
 
 def rebuild(archive: Archive, workspace_id: int) -> int:
     """Make a workspace's collection anew from the database; return its number of vectors."""
-    versions = Consistency(archive.database).versions_with_vectors(workspace_id)
+    consistency = Consistency(archive.database)
 
     def batches() -> Iterator[tuple[Sequence[int], Vectors]]:
-        for version_id in versions:
+        # Looked up only when the old collection can change no more, so that vectors which came
+        # into it until then are known here.
+        for version_id in consistency.versions_with_vectors(workspace_id):
             yield from archive.passages.embeddings(version_id, archive.recipe.hash)
 
     return archive.vectors.rebuild(workspace_id, batches())
@@ -77,7 +79,7 @@ def _originals(archive: Archive) -> Iterator[str]:
         if sha256 not in stored:
             yield f"The original of “{name}” is missing. Upload it again."
         elif not archive.originals.verify(sha256):
-            yield f"The original of “{name}” is damaged. Delete the document and upload it again."
+            yield f"The original of “{name}” is damaged. Upload the same file again."
     stray = len(stored - archive.catalogue.needed_hashes())
     if stray:
         yield f"{stray} stored originals belong to no document."

@@ -6,14 +6,16 @@ with them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import DatabaseError
 
-from rag.store import fulltext, jobs
+from rag.store import erasing, fulltext, jobs, progress
 from rag.store.database import Database
+from rag.types import Status
 
 _WITHOUT_KEYWORDS = (
     "SELECT id FROM passages WHERE id NOT IN (SELECT id FROM passages_fts_docsize) ORDER BY id"
@@ -22,15 +24,32 @@ _KEYWORDS_OF_NOTHING = (
     "SELECT id FROM passages_fts_docsize WHERE id NOT IN (SELECT id FROM passages) ORDER BY id"
 )
 _BROKEN_SPANS = """
-SELECT count(*) FROM passages AS p
+SELECT v.id, d.name, v.sha256, count(*) FROM passages AS p
+JOIN versions AS v ON v.id = p.version_id
+JOIN documents AS d ON d.id = v.document_id
 LEFT JOIN pages AS g ON g.version_id = p.version_id AND g.number = p.page
 WHERE g.version_id IS NULL OR p.start < 0 OR p.start >= p."end" OR p."end" > length(g.text)
+GROUP BY v.id ORDER BY d.name
 """
 _NOT_SHOWN = """
-SELECT d.name FROM documents AS d
+SELECT max(v.id), d.name FROM documents AS d
 JOIN versions AS v ON v.document_id = d.id AND v.status = 'ready'
 WHERE d.searchable_version_id IS NULL
 GROUP BY d.id ORDER BY d.name
+"""
+_FORGOTTEN = """
+SELECT d.name FROM versions AS v
+JOIN documents AS d ON d.id = v.document_id
+WHERE v.status IN ('queued', 'parsing', 'indexing')
+AND NOT EXISTS (SELECT 1 FROM jobs AS j WHERE j.version_id = v.id)
+ORDER BY d.name
+"""
+_STUCK = """
+SELECT coalesce(d.name, 'deleting') FROM jobs AS j
+LEFT JOIN versions AS v ON v.id = j.version_id
+LEFT JOIN documents AS d ON d.id = v.document_id
+WHERE j.state = 'running' AND coalesce(j.heartbeat_at, 0) <= :silent_since
+ORDER BY 1
 """
 _UNEMBEDDED = """
 SELECT DISTINCT v.id FROM versions AS v
@@ -60,6 +79,9 @@ WHERE p.id IN :ids
 _ADD_KEYWORDS = "INSERT INTO passages_fts (rowid, scope, terms) VALUES (?, ?, ?)"
 _BATCH = 500
 
+STALE_SECONDS = 60.0
+"""A job that gave no sign of life for so long is stuck; a living one gives one every few."""
+
 
 @dataclass(frozen=True, slots=True)
 class Disagreements:
@@ -69,6 +91,8 @@ class Disagreements:
     keywords_of_nothing: list[int]
     unembedded_versions: list[int]
     sentences: list[str]
+    keywords_damaged: bool
+    stuck: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +111,28 @@ class Consistency:
 
     def examine(self, recipe_hash: str) -> Disagreements:
         """Look through the whole database."""
+        damage = self._keyword_damage()
         with self._database.read() as connection:
+            stuck = list(_stuck(connection))
             return Disagreements(
                 without_keywords=_ids(connection, _WITHOUT_KEYWORDS),
                 keywords_of_nothing=_ids(connection, _KEYWORDS_OF_NOTHING),
                 unembedded_versions=_ids(connection, _UNEMBEDDED, recipe=recipe_hash),
-                sentences=_sentences(connection),
+                sentences=[*_sentences(connection), *damage, *stuck],
+                keywords_damaged=bool(damage),
+                stuck=bool(stuck),
             )
+
+    def _keyword_damage(self) -> list[str]:
+        """Have FTS5 check itself, which it does as a write; so in a write's turn."""
+        try:
+            with self._database.write() as connection:
+                connection.exec_driver_sql(
+                    "INSERT INTO passages_fts (passages_fts) VALUES ('integrity-check')"
+                )
+        except DatabaseError as error:
+            return [f"The keyword index is damaged: {error.orig}."]
+        return []
 
     def expected_vectors(self, workspace_id: int, recipe_hash: str) -> ExpectedVectors:
         """Tell which vectors a workspace's collection must and may hold."""
@@ -105,17 +144,32 @@ class Consistency:
         )
 
     def versions_with_vectors(self, workspace_id: int) -> list[int]:
-        """List the ready versions that search sees in a workspace."""
+        """List the versions of a workspace whose vectors are in Chroma, or on the way there."""
         query = (
-            "SELECT v.id FROM versions AS v JOIN documents AS d ON d.searchable_version_id = v.id "
-            "WHERE d.workspace_id = :workspace AND v.status = 'ready' ORDER BY v.id"
+            "SELECT v.id FROM versions AS v JOIN documents AS d ON d.id = v.document_id "
+            "WHERE d.workspace_id = :workspace AND v.status IN ('ready', 'indexing') ORDER BY v.id"
         )
         with self._database.read() as connection:
             return _ids(connection, query, workspace=workspace_id)
 
-    def mend(self, found: Disagreements) -> None:
-        """Make the keyword index agree, and embed again what has lost its embedding."""
+    def mend(self, recipe_hash: str, readable: Callable[[str], bool]) -> None:
+        """Make the keyword index agree, and queue again what must be read or embedded again.
+
+        ``readable`` says whether the original with a hash is there and sound: without it a
+        document is not read again, for what there is of it is all there is.
+        """
+        found = self.examine(recipe_hash)
+        if found.keywords_damaged:
+            with self._database.write() as connection:
+                connection.exec_driver_sql(
+                    "INSERT INTO passages_fts (passages_fts) VALUES ('rebuild')"
+                )
+            found = self.examine(recipe_hash)
+        if found.stuck:
+            jobs.Jobs(self._database).release_stale(STALE_SECONDS)
         with self._database.write() as connection:
+            _show(connection)
+            _read_again(connection, readable)
             for start in range(0, len(found.keywords_of_nothing), _BATCH):
                 _remove(connection, found.keywords_of_nothing[start : start + _BATCH])
             for start in range(0, len(found.without_keywords), _BATCH):
@@ -137,20 +191,46 @@ def _sentences(connection: Connection) -> list[str]:
     broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     if broken:
         found.append(f"{len(broken)} rows of the database refer to rows that are gone.")
-    spans = connection.exec_driver_sql(_BROKEN_SPANS).scalar_one()
-    if spans:
-        found.append(f"{spans} passages lie outside their page's text.")
     found += [
-        f"“{row[0]}” is ready but search does not see it."
+        f"{row[3]} passages of “{row[1]}” lie outside their page's text."
+        for row in connection.exec_driver_sql(_BROKEN_SPANS)
+    ]
+    found += [
+        f"“{row[1]}” is ready but search does not see it."
         for row in connection.exec_driver_sql(_NOT_SHOWN)
     ]
-    try:
-        connection.exec_driver_sql(
-            "INSERT INTO passages_fts (passages_fts) VALUES ('integrity-check')"
-        )
-    except DatabaseError as error:
-        found.append(f"The keyword index is damaged: {error.orig}.")
     return found
+
+
+def _stuck(connection: Connection) -> Iterator[str]:
+    for row in connection.exec_driver_sql(_FORGOTTEN):
+        yield f"“{row[0]}” waits to be read, but nothing is going to read it."
+    silent_since = time.time() - STALE_SECONDS
+    for row in connection.execute(text(_STUCK), {"silent_since": silent_since}):
+        yield f"The work on “{row[0]}” is stuck: it has given no sign of life."
+
+
+def _show(connection: Connection) -> None:
+    for row in connection.exec_driver_sql(_NOT_SHOWN).all():
+        version = progress.version(connection, row[0])
+        if version.passages:
+            progress.show_ready(connection, version)
+        else:
+            _queue(connection, version.id)
+
+
+def _read_again(connection: Connection, readable: Callable[[str], bool]) -> None:
+    for version_id, _, sha256, _ in connection.exec_driver_sql(_BROKEN_SPANS).all():
+        if readable(sha256):
+            _queue(connection, version_id)
+
+
+def _queue(connection: Connection, version_id: int) -> None:
+    workspace_id = progress.workspace_of(connection, version_id)
+    gone = erasing.content_of(connection, version_id)
+    erasing.vectors_later(connection, workspace_id, gone, [])
+    progress.set_values(connection, version_id, status=Status.QUEUED, reason=None)
+    jobs.enqueue(connection, jobs.PARSE, version_id, {})
 
 
 def _remove(connection: Connection, ids: Sequence[int]) -> None:
