@@ -56,6 +56,7 @@ class Confidence:
     cosine: float
     keyword: float
     coverage: float
+    unseen_cosine: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,11 +97,14 @@ class Retriever:
     def search(self, query: Query, limit: int) -> Found:
         """Return the best ``limit`` hits in the query's scope, and how sure we are of them."""
         began = time.perf_counter()
+        if not query.text.strip() and query.vector is None and not query.terms:
+            return Found((), 0.0, time.perf_counter() - began)
         asked = self._understand(query)
         candidates = self._candidates(asked)
-        ranked = self._rank(asked, candidates)[: max(0, limit)]
-        hits = tuple(self._hit(rank, found) for rank, found in enumerate(ranked, start=1))
-        sure = confidence(asked.words, candidates, ranked, self._retrieval.confidence)
+        ranked = self._rank(asked, candidates)
+        best = ranked[: max(0, limit)]
+        hits = tuple(self._hit(rank, found) for rank, found in enumerate(best, start=1))
+        sure = confidence(asked.words, candidates, ranked, self._retrieval)
         return Found(hits, sure, time.perf_counter() - began)
 
     def _understand(self, query: Query) -> _Asked:
