@@ -84,12 +84,13 @@ function drawBody(data, send, opened) {
 function drawPassages(data, send) {
   const list = element("div", "passages");
   if (!data.passages.length) return list;
-  list.append(element("h3", "", "The nearest passages"));
+  list.append(element("h3", "", data.passages_title));
   for (const passage of data.passages) {
     const each = list.appendChild(element("div", "passage"));
     const label = `Open ${passage.place} in the reader`;
     each.append(button("place", passage.place, `passage-${passage.rank}`, label, () => send("open", passage.rank)));
-    each.append(element("p", "quote", passage.text));
+    // A line that goes on in small letters was broken by the page's width only.
+    each.append(element("p", "quote", passage.text.replace(/([^\n])\n(?=\p{Ll})/gu, "$1 ")));
   }
   return list;
 }
@@ -151,6 +152,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!root) {
     root = parentElement.appendChild(element("section", "turn"));
     root.sections = {};
+    if (data.latest) requestAnimationFrame(() => root.scrollIntoView({ block: "start" }));
   }
   root.send = (name, value) => setTriggerValue("event", { name, value });
   const send = (name, value) => root.send(name, value);

@@ -53,7 +53,7 @@ def show(workspace: Workspace | None) -> None:
         selected = _selected(turns)
         with left:
             for turn in turns:
-                _turn(workspace, turn, selected)
+                _turn(workspace, turn, selected, latest=turn is turns[-1] and len(turns) > 1)
         with right, st.container(key="evidence"):
             evidence.show(workspace, selected[1], asked=turns[-1].answer is not None)
     else:
@@ -162,21 +162,24 @@ def _citations(turn: Exchange) -> tuple[Citation, ...]:
     return progress.citations if progress is not None else turn.citations
 
 
-def _turn(workspace: Workspace, turn: Exchange, selected: tuple[int, Citation | None]) -> None:
+def _turn(
+    workspace: Workspace, turn: Exchange, selected: tuple[int, Citation | None], *, latest: bool
+) -> None:
     question_id, citation = selected
     number = citation.number if citation and question_id == turn.question_id else None
     if turn.answer is None and assistant().progress(turn.question_id) is not None:
-        st.fragment(_running, run_every=REFRESH_SECONDS)(workspace, turn, number)
+        st.fragment(_running, run_every=REFRESH_SECONDS)(workspace, turn, number, latest=latest)
     else:
         with st.container():  # as deep as a fragment draws, so that the same part goes on
-            _draw(workspace, turn, finished(turn, number))
+            _draw(workspace, turn, finished(turn, number), latest=latest)
 
 
-def _running(workspace: Workspace, turn: Exchange, selected: int | None) -> None:
+def _running(workspace: Workspace, turn: Exchange, selected: int | None, *, latest: bool) -> None:
     progress = assistant().progress(turn.question_id)
     if progress is None:
         st.rerun()
-    if _draw(workspace, turn, running(turn, progress, selected)) or _first_line(turn, progress):
+    pressed = _draw(workspace, turn, running(turn, progress, selected), latest=latest)
+    if pressed or _first_line(turn, progress):
         st.rerun()
 
 
@@ -188,7 +191,7 @@ def _first_line(turn: Exchange, progress: Progress) -> bool:
     return True
 
 
-def _draw(workspace: Workspace, turn: Exchange, shown: parts.Shown) -> bool:
+def _draw(workspace: Workspace, turn: Exchange, shown: parts.Shown, *, latest: bool) -> bool:
     """Draw a question with its answer; tell whether something was pressed."""
 
     def heard(event: parts.Event) -> None:
@@ -202,7 +205,7 @@ def _draw(workspace: Workspace, turn: Exchange, shown: parts.Shown) -> bool:
                 cite=event.value,
             )
 
-    event = parts.answer(f"answer-{turn.question_id}", shown, heard)
+    event = parts.answer(f"answer-{turn.question_id}", shown, heard, latest=latest)
     if event is not None and event.name == "open":
         for hit in shown.passages:
             if hit.rank == event.value:

@@ -159,7 +159,9 @@ def _size(count: int) -> str:
 
 def _delete_workspace(workspace: Workspace) -> None:
     st.space("medium")
-    with st.popover("Delete this workspace", type="tertiary", icon=":material/delete:"):
+    with st.popover(
+        "Delete this workspace", type="tertiary", icon=":material/delete:", key="delete-workspace"
+    ):
         st.write(
             "Delete the workspace with all its documents and conversations? This cannot be undone."
         )

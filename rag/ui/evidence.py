@@ -32,8 +32,8 @@ def show(workspace: Workspace, citation: Citation | None, *, asked: bool) -> Non
     """Draw the panel: a citation's line and page, or a word on what will stand here."""
     if citation is None:
         told = (
-            "This answer cites no line. Press a number behind a sentence, where there is one, to "
-            "see what it rests on."
+            "This answer cites no line. The passages that were found stand beside it; each of "
+            "them opens in the reader."
             if asked
             else "Each sentence of an answer carries the number of the line it rests on. That "
             "line appears here, quoted, and boxed on its page."

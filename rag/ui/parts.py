@@ -97,11 +97,15 @@ class Shown:
     outcome: str = ""
     notice: str = ""
     passages: Sequence[Hit] = ()
+    passages_title: str = ""
     footnotes: Sequence[str] = ()
 
 
-def answer(key: str, shown: Shown, listener: Listener) -> Event | None:
-    """Draw an answer. Events: ``cite`` (a citation's number), ``stop``, ``open`` (a hit's rank)."""
+def answer(key: str, shown: Shown, listener: Listener, *, latest: bool) -> Event | None:
+    """Draw an answer, scrolled to if it is the latest one of several.
+
+    Events: ``cite`` (a citation's number), ``stop``, ``open`` (a hit's rank).
+    """
     starts, tail = _layout(shown.text, shown.claims)
     sentences = [
         {
@@ -133,6 +137,8 @@ def answer(key: str, shown: Shown, listener: Listener) -> Event | None:
         "outcome": shown.outcome,
         "notice": shown.notice,
         "passages": passages,
+        "passages_title": shown.passages_title,
+        "latest": latest,
         "footnotes": list(shown.footnotes),
     }
     return _ANSWER(key, data, listener)

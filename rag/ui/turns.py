@@ -10,6 +10,7 @@ from rag.ui.parts import Shown
 
 INTERRUPTED = "This answer was interrupted. Ask again to get a whole one."
 PASSAGES = 3
+NEAREST = {Outcome.ABSTAINED: "The nearest passages"}
 
 
 def running(turn: Exchange, progress: Progress, selected: int | None) -> Shown:
@@ -66,9 +67,15 @@ def finished(turn: Exchange, selected: int | None) -> Shown:
         status=_told(answer),
         outcome=answer.outcome.value,
         notice=answer.notice,
-        passages=answer.nearest[:PASSAGES] if not answer.claims else (),
+        passages=answer.nearest[:PASSAGES] if _shows_passages(answer) else (),
+        passages_title=NEAREST.get(answer.outcome, "The passages found"),
         footnotes=_footnotes(answer),
     )
+
+
+def _shows_passages(answer: Answer) -> bool:
+    """Tell whether the passages found are to be read in the answer's stead."""
+    return not answer.claims or answer.outcome is Outcome.FAILED
 
 
 def _narrowed(turn: Exchange) -> str:
