@@ -4,12 +4,15 @@ A page on another site must not be able to reach a server on this machine throug
 browser. So a request must name a host of the allow-list (which stops DNS rebinding), and whatever
 comes from another origin is refused, for HTTP and for the page's web socket alike. Requests
 without an ``Origin`` come from programs, not from browsers' pages, and pass.
+
+Surprising: Streamlit's own upload address is closed. Our pages take files in otherwise, and what
+comes there would lie in memory, with no limit on how many.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -21,7 +24,7 @@ DIRECTIVES = (
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: blob:",
     "font-src 'self' data:",
-    "connect-src 'self' ws: wss: data: blob:",
+    "connect-src 'self' data: blob:",
     "worker-src 'self' blob:",
     "object-src 'none'",
     "base-uri 'self'",
@@ -37,7 +40,17 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-FOREIGN_SITES = {"cross-site", "same-site"}
+OWN_SITE = {"same-origin", "none"}
+PRIVATE = ("/api", "/files", "/media")
+"""What lies here is documents: opened by our own pages only, and kept by no browser."""
+
+CLOSED = ("/_stcore/upload_file",)
+STRANGER = (
+    "This server is not known by that name. Add the name to MUNIMENT_ALLOWED_HOSTS to allow it."
+)
+FOREIGN = "Calls from another site are refused."
+NOT_OURS = "Nothing is taken in at this address."
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?", re.ASCII)
 
 
 class Guard:
@@ -52,45 +65,53 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
+        sender = _with_headers(send, private=_within(scope["path"], PRIVATE))
         reason = self._refusal(Headers(scope=scope), scope)
         if reason is None:
-            await self._app(scope, receive, _with_headers(send))
+            await self._app(scope, receive, sender)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": reason})
         else:
-            await PlainTextResponse(reason, status_code=403)(scope, receive, _with_headers(send))
+            await PlainTextResponse(reason, status_code=403)(scope, receive, sender)
 
     def _refusal(self, headers: Headers, scope: Scope) -> str | None:
-        host = headers.get("host", "").lower()
-        if "*" not in self._hosts and _name(host) not in self._hosts:
-            return (
-                "This server is not known by that name. "
-                "Add the name to MUNIMENT_ALLOWED_HOSTS to allow it."
-            )
-        origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host:
-            return "Calls from another site are refused."
-        safe_visit = scope["type"] == "http" and headers.get("sec-fetch-mode") == "navigate"
-        if headers.get("sec-fetch-site") in FOREIGN_SITES and not (
-            safe_visit and scope["method"] == "GET" and not scope["path"].startswith("/api")
-        ):
-            return "Calls from another site are refused."
-        return None
+        hosts = headers.getlist("host")
+        host = hosts[0].lower() if len(hosts) == 1 else ""
+        name = _HOST.fullmatch(host)
+        if name is None or ("*" not in self._hosts and name[1] not in self._hosts):
+            return STRANGER
+        for origin in headers.getlist("origin"):
+            if origin.lower() not in {f"http://{host}", f"https://{host}"}:
+                return FOREIGN
+        site = headers.get("sec-fetch-site", "none").lower()
+        if site not in OWN_SITE and not _harmless_visit(headers, scope):
+            return FOREIGN
+        return NOT_OURS if _within(scope["path"], CLOSED) else None
 
 
-def _name(host: str) -> str:
-    """Return the host without its port; an IPv6 address keeps its brackets."""
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+def _harmless_visit(headers: Headers, scope: Scope) -> bool:
+    """Tell whether somebody follows a link on another site to one of our pages."""
+    return (
+        scope["type"] == "http"
+        and scope["method"] == "GET"
+        and headers.get("sec-fetch-mode") == "navigate"
+        and headers.get("sec-fetch-dest", "document") == "document"
+        and not _within(scope["path"], PRIVATE)
+    )
 
 
-def _with_headers(send: Send) -> Send:
+def _within(path: str, places: Iterable[str]) -> bool:
+    return any(path == place or path.startswith(f"{place}/") for place in places)
+
+
+def _with_headers(send: Send, *, private: bool) -> Send:
     async def sender(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers[name] = value
+            if private:
+                headers["Cache-Control"] = "no-store"
         await send(message)
 
     return sender
