@@ -57,7 +57,7 @@ def main() -> None:
 
 def _coverage(nodes: list[TextNode], model: Path) -> float:
     """Return the share of the embedded texts' tokens within the model's limit."""
-    limit = json.loads((model / "sentence_bert_config.json").read_text())["max_seq_length"]
+    limit = int(json.loads((model / "sentence_bert_config.json").read_text())["max_seq_length"])
     tokenizer = AutoTokenizer.from_pretrained(str(model))
     counts = [
         len(tokenizer(node.get_content(MetadataMode.EMBED), verbose=False)["input_ids"])
