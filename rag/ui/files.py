@@ -16,10 +16,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from rag.body import Body
+from rag.body import THREADS, Body
 from rag.errors import BadRequest, MunimentError
 from rag.types import Uploaded
 from rag.ui.door import assistant
+from rag.ui.links import LONGEST_NUMBER
 
 
 def routes() -> Sequence[BaseRoute]:
@@ -45,6 +46,7 @@ async def take_in(request: Request) -> Response:
             request.query_params.get("workspace", ""),
             name,
             io.BufferedReader(Body(blocks)),
+            limiter=THREADS,
         )
     except MunimentError as error:
         async for _ in blocks:
@@ -75,7 +77,7 @@ async def original(request: Request) -> Response:
     try:
         workspace = request.query_params.get("workspace", "")
         number = request.query_params.get("document", "")
-        if not (number.isascii() and number.isdigit()):
+        if not (number.isascii() and number.isdigit() and len(number) <= LONGEST_NUMBER):
             raise BadRequest("The address names no document.", "Go back to the documents.")
         path, version = await anyio.to_thread.run_sync(assistant().original, workspace, int(number))
         document = assistant().document(workspace, int(number))
