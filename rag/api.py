@@ -32,7 +32,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from rag import rows
 from rag.archive import MEGABYTE
 from rag.assistant import Assistant
-from rag.body import Body
+from rag.body import THREADS, Body
 from rag.errors import BadRequest, MunimentError, TooLarge
 from rag.reference import reference_page
 from rag.types import Event, Finished, Turn
@@ -267,7 +267,9 @@ async def upload_bytes(
     blocks = request.stream()
     body = io.BufferedReader(Body(blocks))
     try:
-        uploaded = await anyio.to_thread.run_sync(door.upload, workspace, name, body)
+        uploaded = await anyio.to_thread.run_sync(
+            door.upload, workspace, name, body, limiter=THREADS
+        )
     except MunimentError:
         with suppress(ClientDisconnect):
             async for _ in blocks:

@@ -5,6 +5,7 @@ browser. So a request must name a host of the allow-list (which stops DNS rebind
 comes from another origin is refused, for HTTP and for the page's web socket alike. Requests
 without an ``Origin`` come from programs, not from browsers' pages, and pass.
 
+A call's body is read into memory whole, unless it is a file on its way in, so it is bounded here.
 Surprising: Streamlit's own upload address is closed. Our pages take files in otherwise, and what
 comes there would lie in memory, with no limit on how many.
 """
@@ -15,6 +16,7 @@ import re
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -45,11 +47,16 @@ PRIVATE = ("/api", "/files", "/media")
 """What lies here is documents: opened by our own pages only, and kept by no browser."""
 
 CLOSED = ("/_stcore/upload_file",)
+LARGEST_CALL = 16_000_000
+"""Bytes of a call that brings no file: ten thousand long names of documents fit."""
+
 STRANGER = (
     "This server is not known by that name. Add the name to MUNIMENT_ALLOWED_HOSTS to allow it."
 )
 FOREIGN = "Calls from another site are refused."
 NOT_OURS = "Nothing is taken in at this address."
+TOO_LARGE = "This call is larger than any call can be"
+_FILES = re.compile(r"/api/v1/workspaces/.+/documents|/files/upload", re.DOTALL)
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?", re.ASCII)
 
 
@@ -68,7 +75,8 @@ class Guard:
         sender = _with_headers(send, private=_within(scope["path"], PRIVATE))
         reason = self._refusal(Headers(scope=scope), scope)
         if reason is None:
-            await self._app(scope, receive, sender)
+            bounded = receive if _FILES.fullmatch(scope["path"]) else _bounded(receive)
+            await self._app(scope, bounded, sender)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": reason})
         else:
@@ -102,6 +110,20 @@ def _harmless_visit(headers: Headers, scope: Scope) -> bool:
 
 def _within(path: str, places: Iterable[str]) -> bool:
     return any(path == place or path.startswith(f"{place}/") for place in places)
+
+
+def _bounded(receive: Receive) -> Receive:
+    came = 0
+
+    async def receiver() -> Message:
+        nonlocal came
+        message = await receive()
+        came += len(message.get("body", b""))
+        if message["type"] == "http.request" and came > LARGEST_CALL:
+            raise HTTPException(413, TOO_LARGE)
+        return message
+
+    return receiver
 
 
 def _with_headers(send: Send, *, private: bool) -> Send:

@@ -19,6 +19,10 @@ async def _hello(_: Request) -> PlainTextResponse:
     return PlainTextResponse("hello")
 
 
+async def _size(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(str(len(await request.body())))
+
+
 async def _socket(socket: WebSocket) -> None:
     await socket.accept()
     await socket.send_text("hello")
@@ -43,6 +47,9 @@ def client() -> Iterator[TestClient]:
             Route("/", _hello, methods=["GET", "POST"]),
             Route("/api/v1", _hello, methods=["GET", "POST"]),
             Route("/files/original", _hello),
+            Route("/body", _size, methods=["POST"]),
+            Route("/files/upload", _size, methods=["PUT"]),
+            Route("/api/v1/workspaces/{name:path}/documents", _size, methods=["PUT"]),
             Route("/media/{name}", _hello),
             Route("/_stcore/upload_file/{name}", _hello, methods=["PUT"]),
             WebSocketRoute("/stream", _socket),
@@ -159,3 +166,18 @@ def test_no_browser_keeps_what_is_in_documents(client: TestClient, path: str) ->
 
 def test_the_address_that_keeps_uploads_in_memory_is_closed(client: TestClient) -> None:
     assert client.put("/_stcore/upload_file/x", content=b"x").status_code == 403
+
+
+def _blocks(count: int) -> Iterator[bytes]:
+    for _ in range(count):
+        yield b" " * 1_000_000
+
+
+def test_a_call_without_a_file_cannot_fill_the_memory(client: TestClient) -> None:
+    assert client.post("/body", content=_blocks(3)).text == "3000000"
+    assert client.post("/body", content=_blocks(30)).status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/api/v1/workspaces/a/b/documents", "/files/upload"])
+def test_files_may_be_larger(client: TestClient, path: str) -> None:
+    assert client.put(path, content=_blocks(30)).text == "30000000"

@@ -213,7 +213,7 @@ class VectorStore:
 def _connect(folder: Path | None, url: str) -> Any:  # noqa: ANN401 - a Chroma client
     settings = ChromaSettings(anonymized_telemetry=False)
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return chromadb.PersistentClient(path=str(folder), settings=settings)
     address = urlsplit(url)
     if address.scheme not in {"http", "https"} or not address.hostname:

@@ -1,0 +1,101 @@
+"""Attacks on a running product: what one sender, reader or name must not do to the others."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from ingest import sandbox
+from ingest.render import page_picture
+from rag.body import THREADS, Body
+from rag.errors import BadFile
+from rag.store.files import Originals
+from tests.made_files import pdf
+
+# Senders who stop sending
+
+
+async def _silent() -> AsyncIterator[bytes]:
+    yield b"some words"
+    await anyio.sleep_forever()
+
+
+def test_a_silent_sender_is_given_up_and_leaves_nothing(tmp_path: Path) -> None:
+    originals = Originals(tmp_path, max_bytes=1000, free_bytes=0)
+
+    async def take() -> None:
+        body = cast("BinaryIO", Body(_silent(), silence=0.05))
+        await anyio.to_thread.run_sync(originals.put, body, limiter=THREADS)
+
+    with pytest.raises(BadFile, match="stopped coming in"):
+        anyio.run(take)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_silent_senders_leave_threads_for_everybody_else() -> None:
+    refused: list[TimeoutError] = []
+    waited: list[float] = []
+
+    async def read() -> None:
+        try:
+            await anyio.to_thread.run_sync(Body(_silent(), silence=0.2).readall, limiter=THREADS)
+        except TimeoutError as error:
+            refused.append(error)
+
+    async def crowd() -> None:
+        async with anyio.create_task_group() as group:
+            for _ in range(60):
+                group.start_soon(read)
+            await anyio.sleep(0.05)
+            began = time.monotonic()
+            await anyio.to_thread.run_sync(time.monotonic)
+            waited.append(time.monotonic() - began)
+
+    anyio.run(crowd)
+    assert waited[0] < 0.15
+    assert len(refused) == 60
+
+
+# Readers who ask for many pictures
+
+
+def _children() -> int:
+    mine = str(os.getpid())
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = status.read_text(encoding="utf-8").rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[status.parent.name] = words[1]
+    return sum(mine in {parent, parents.get(parent)} for parent in parents.values())
+
+
+def test_a_flood_of_pictures_is_drawn_a_few_at_a_time(tmp_path: Path) -> None:
+    path = pdf(tmp_path / "a.pdf", [["some words"] * 40])
+    page_picture(path, 1, 1.0, [])
+    idle, most, over = _children(), 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal most
+        while not over.wait(0.005):
+            most = max(most, _children())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with ThreadPoolExecutor(24) as readers:
+        drawn = list(readers.map(lambda _: page_picture(path, 1, 4.0, []), range(24)))
+    over.set()
+    watcher.join()
+    sandbox.close()
+    assert all(picture.startswith(b"\x89PNG") for picture in drawn)
+    assert 0 < most - idle <= 6
