@@ -39,3 +39,10 @@ def narrow(scope: Scope, documents: Iterable[int]) -> Scope:
     wanted = frozenset(documents)
     allowed = wanted if scope.documents is None else wanted & scope.documents
     return Scope(scope.workspace_id, allowed)
+
+
+def narrowed(wide: Scope, documents: Iterable[int]) -> Scope:
+    """Return those of the documents that lie in a scope already given: never more than it."""
+    wanted = frozenset(documents)
+    inside = wanted if wide.documents is None else wanted & wide.documents
+    return Scope(wide.workspace_id, inside)

@@ -113,6 +113,17 @@ def test_file_names_of_all_kinds(question: str, name: str) -> None:
     assert names[found] == name
 
 
+def test_what_routing_has_had_is_left_out_of_the_question() -> None:
+    asked = "What was the gross margin of Alfa in Q1 2023?"
+    assert routed(asked, REPORTS).left_of(asked) == "What was the gross margin of in"
+    asked = "What was the gross margin?"
+    assert routed(asked, REPORTS).left_of(asked) == asked
+    asked = "What does Alfa say of Bravo and its margin?"
+    assert routed(asked, REPORTS).left_of(asked) == asked
+    asked = "Alfa's 2023 Q1"
+    assert routed(asked, REPORTS).left_of(asked) == asked
+
+
 def test_a_year_covered_by_a_range_is_the_latest_ones() -> None:
     reports = [Said(year, f"ACME_{year}_10K.pdf") for year in range(2015, 2020)]
     others = [Said(9, "ZENITH_2017_10K.pdf")]

@@ -30,6 +30,7 @@ from threading import Lock
 
 import numpy as np
 
+from rag.access import narrowed
 from rag.errors import MunimentError
 from rag.models.embed import Embedder
 from rag.search import fuse, keywords
@@ -66,9 +67,8 @@ class _Asked:
         liked = [number for number, prior in self.query.priors.items() if prior > 0]
         sets = [*(group & frozenset(meant) for group in self.route.groups)] or [frozenset(meant)]
         sets.append(frozenset(liked))
-        if scope.documents is not None:
-            sets = [found & scope.documents for found in sets]
-        return [scope, *(Scope(scope.workspace_id, found) for found in sets if found)]
+        narrower = [narrowed(scope, found) for found in sets]
+        return [scope, *(found for found in narrower if found.documents)]
 
     def prior(self, document_id: int, weight: float) -> float:
         """Return what a document adds to the scores of its passages."""
@@ -110,7 +110,9 @@ class Retriever:
     def _understand(self, query: Query) -> _Asked:
         directory, counts = self._directories.of(query.scope)
         meant = route(query.text, directory, counts)
-        vector = query.vector if query.vector is not None else self._vector(query.text)
+        vector = query.vector
+        if vector is None:
+            vector = self._vector(meant.left_of(query.text))
         return _Asked(query, meant, vector, keywords.words(self._passages, query, meant))
 
     def _vector(self, text: str) -> Vector | None:

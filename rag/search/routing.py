@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
@@ -45,6 +45,9 @@ PERIOD_SHARE = 0.5
 
 NEAR = 0.6
 """Documents with at least this share of the best one's prior are meant together."""
+
+LEFT = 2
+"""A question without names and periods must have so many terms left to be asked that way."""
 
 LIKENESS = 0.5
 """A first-page word is a name when it keeps to those documents so far beyond chance, 0..1."""
@@ -96,6 +99,19 @@ class Route:
     names: Mapping[str, frozenset[int]] = field(default_factory=dict)
     said: frozenset[str] = frozenset()
     groups: tuple[frozenset[int], ...] = ()
+
+    def left_of(self, question: str) -> str:
+        """Return the question without what routing has had: what to look for in the documents.
+
+        It stays whole when documents are compared, for then a name may be what is looked for in
+        the other document, and when next to nothing would be left.
+        """
+        if self.groups or not self.names:
+            return question
+        had = self.names.keys() | self.said
+        kept = [word for word in question.split() if not _all_in(content_terms(word), had)]
+        left = " ".join(kept)
+        return left if len(content_terms(left)) >= LEFT else question
 
     @property
     def meant(self) -> list[int]:
@@ -212,6 +228,10 @@ def _names(question: str, directory: Directory, counts: Counts) -> _Weights:
             known = found.setdefault(word, {})
             known.update({number: max(known.get(number, 0.0), weight) for number in numbers})
     return found
+
+
+def _all_in(found: Collection[str], known: Collection[str]) -> bool:
+    return bool(found) and all(term in known for term in found)
 
 
 def _spoken(question: str) -> set[str]:
