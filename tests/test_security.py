@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -99,3 +101,33 @@ def test_a_flood_of_pictures_is_drawn_a_few_at_a_time(tmp_path: Path) -> None:
     sandbox.close()
     assert all(picture.startswith(b"\x89PNG") for picture in drawn)
     assert 0 < most - idle <= 6
+
+
+# What libraries would tell their makers
+
+EMBED = """
+import sys
+from pathlib import Path
+from rag import config
+from rag.models.embed import EmbedderPool, open_embedder
+from rag.specialists import IndexRecipe, read
+
+if __name__ == "__main__":
+    settings = config.load({})
+    recipe = read(settings.recipe, IndexRecipe)
+    open_embedder(recipe, settings).embed(["some words"])
+    with EmbedderPool(recipe, settings) as pool:
+        pool.embed(["some words"])
+"""
+
+
+def test_the_embedder_keeps_no_notes_to_report(tmp_path: Path) -> None:
+    home, script = tmp_path / "home", tmp_path / "embed.py"
+    home.mkdir()
+    script.write_text(EMBED, encoding="utf-8")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ORT_")}
+    root = Path(sandbox.__file__).parent.parent
+    surroundings = {**kept, "HOME": str(home), "PYTHONPATH": str(root)}
+    surroundings.pop("XDG_CACHE_HOME", None)
+    subprocess.run([sys.executable, str(script)], env=surroundings, check=True, timeout=60)
+    assert list(home.rglob("*")) == []
