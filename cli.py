@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -179,6 +179,15 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+def _piece(text: str) -> str:
+    """Return text without what a terminal would take for a command."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text)
+
+
+def _line(text: str) -> str:
+    return " ".join(_piece(text).split())
+
+
 def _print_row(row: rows.Row) -> None:
     print(rows.line(row), flush=True)
 
@@ -188,7 +197,8 @@ def _desk(chosen: argparse.Namespace) -> Iterator[Desk]:
     settings = config.load(data=chosen.data)
     server = owner(settings.data)
     if server is not None and server.url:
-        yield Remote(server.url)
+        with closing(Remote(server.url)) as remote:
+            yield remote
         return
     with open_engine(settings) as engine:
         yield Local(engine.assistant)
@@ -214,7 +224,7 @@ def _ingest(chosen: argparse.Namespace) -> int:
             try:
                 row = desk.upload(workspace, name, path)
             except (BadRequest, TooLarge) as error:
-                refused.append(_refused_row(name, path, error))
+                refused.append(rows.refused_row(name, path, error))
                 continue
             if row["already_there"]:
                 _say(f"{name} is there already, as {row['document']}.")
@@ -223,17 +233,6 @@ def _ingest(chosen: argparse.Namespace) -> int:
     for row in result:
         _print_document(row, as_json=chosen.json)
     return 1 if any(row["status"] == "failed" for row in result) else 0
-
-
-def _refused_row(name: str, path: Path, error: MunimentError) -> rows.Row:
-    return {
-        "document": name,
-        "status": "failed",
-        "reason": str(error),
-        "pages": 0,
-        "bytes": path.stat().st_size if path.exists() else 0,
-        "sha256": None,
-    }
 
 
 def _wait(desk: Desk, workspace: str, ids: set[int]) -> list[rows.Row]:
@@ -303,7 +302,7 @@ def _search(chosen: argparse.Namespace) -> int:
 
 def _print_hits(row: rows.Row) -> None:
     for hit in row["hits"]:
-        print(f"{hit['rank']:>3}  {_place(hit)}\n     {' '.join(hit['text'].split())}\n")
+        print(f"{hit['rank']:>3}  {_place(hit)}\n     {_line(hit['text'])}\n")
     print(f"confidence {row['confidence']:.2f}")
 
 
@@ -321,7 +320,7 @@ def _ask(chosen: argparse.Namespace) -> int:
             for name, event in desk.ask(chosen.workspace, question, documents):
                 row = event
                 if name == "token" and not quiet:
-                    print(event["text"], end="", flush=True)
+                    print(_piece(event["text"]), end="", flush=True)
             failed = failed or row["problem"] is not None
             if quiet:
                 _print_row({**row, "id": identifier})
@@ -336,14 +335,14 @@ def _print_answer(row: rows.Row) -> None:
         print(f"\n{row['notice']}")
     for sentence in row["sentences"]:
         if sentence["verdict"] != "supported":
-            reasons = " ".join(sentence["reasons"])
-            print(f"\n! {sentence['verdict']}: {sentence['text']}\n  {reasons}")
+            reasons = _line(" ".join(sentence["reasons"]))
+            print(f"\n! {sentence['verdict']}: {_line(sentence['text'])}\n  {reasons}")
     for citation in row["citations"]:
-        quote = " ".join(citation["quote"].split())
+        quote = _line(citation["quote"])
         print(f"\n[{citation['number']}] {_place(citation)}\n    “{quote}”")
     if row["outcome"] == "abstained":
         for hit in row["nearest"][:3]:
-            print(f"\nnearest: {_place(hit)}\n    {' '.join(hit['text'].split())}")
+            print(f"\nnearest: {_place(hit)}\n    {_line(hit['text'])}")
     print(f"\n{row['model']}, {row['seconds']['total']:.1f} s")
 
 

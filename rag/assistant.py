@@ -104,7 +104,7 @@ class Assistant:
         """Take in a file. When this returns its bytes are safe; reading them comes after.
 
         Raises:
-            BadFile: it is empty. TooLarge, DiskFull: it could not be kept; nothing was changed.
+            BadFile: it broke off. TooLarge, DiskFull: it could not be kept; nothing was changed.
         """
         place = self._workspace(workspace)
         cleaned = document_name(name)

@@ -137,6 +137,10 @@ class Remote:
             base_url=f"{url.rstrip('/')}/api/v1", timeout=timeout, trust_env=False
         )
 
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
     def create_workspace(self, name: str) -> str:
         """Make a workspace unless there is one of that name; return the name it has."""
         known = _known(name, [row["name"] for row in self._call("GET", "/workspaces")])

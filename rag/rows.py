@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rag.errors import BadRequest
+from rag.errors import BadRequest, MunimentError
 from rag.types import (
     Answer,
     Check,
@@ -99,6 +99,18 @@ def document_row(document: Document) -> Row:
         "passages": newest.passages,
         "embedded": newest.embedded,
         "searchable": document.searchable is not None,
+    }
+
+
+def refused_row(name: str, path: Path, error: MunimentError) -> Row:
+    """Return the row of a file that was not taken in."""
+    return {
+        "document": name,
+        "status": "failed",
+        "reason": str(error),
+        "pages": 0,
+        "bytes": path.stat().st_size if path.exists() else 0,
+        "sha256": None,
     }
 
 

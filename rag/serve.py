@@ -14,6 +14,8 @@ from pathlib import Path
 
 from rag.config import CHECKOUT, Settings, shipped, variable
 from rag.errors import Forbidden
+from rag.specialists import IndexRecipe, Specialist, read
+from rag.store.lock import FolderLock
 
 LOOPBACK_NAMES = {"localhost"}
 
@@ -47,8 +49,11 @@ def serve(settings: Settings) -> int:
 
     Raises:
         Forbidden: the address is not loopback and the network was not said to be trusted.
+        DataFolderError: the folder is in use or cannot be written.
+        BadSetting: the specialist or the recipe is wrong.
     """
     refuse_strangers(settings)
+    _look_ahead(settings)
     for item in fields(Settings):
         value = getattr(settings, item.name)
         text = str(value.absolute()) if isinstance(value, Path) else str(value)
@@ -57,6 +62,14 @@ def serve(settings: Settings) -> int:
     home = CHECKOUT if (CHECKOUT / ".streamlit").is_dir() else shipped("streamlit")
     os.chdir(home)
     os.execv(sys.executable, [sys.executable, *command(settings)])  # noqa: S606 - our own program
+
+
+def _look_ahead(settings: Settings) -> None:
+    """Meet what would end the server at its start now, while it can be told in a line."""
+    read(settings.specialist, Specialist)
+    read(settings.recipe, IndexRecipe)
+    with FolderLock(settings.data):
+        pass
 
 
 def command(settings: Settings) -> list[str]:
