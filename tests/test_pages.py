@@ -55,11 +55,6 @@ def test_an_empty_archive_says_what_to_do(empty: Engine) -> None:
     assert not page.exception
 
 
-def test_a_server_that_is_starting_says_so() -> None:
-    page = AppTest.from_file(SCRIPT, default_timeout=SECONDS).run()
-    assert "The server is starting" in page.exception[0].message
-
-
 def test_a_workspace_is_made_and_a_bad_name_is_told(empty: Engine) -> None:
     page = AppTest.from_file(SCRIPT, default_timeout=SECONDS).run()
     page.text_input[0].set_value("...")

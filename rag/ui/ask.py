@@ -42,9 +42,7 @@ def show(workspace: Workspace | None) -> None:
         return
     conversation_id = _conversation(workspace)
     _history(workspace, conversation_id)
-    turns = assistant().turns(workspace.name, conversation_id) if conversation_id else []
-    if turns and turns[-1].answer is None and _answered_at_once(turns[-1].question_id):
-        turns = assistant().turns(workspace.name, turns[-1].conversation_id)
+    turns, live = _turns(workspace, conversation_id) if conversation_id else ([], set())
     error = st.session_state.pop(NEWS, None)
     if error is not None:
         tell(error)
@@ -53,12 +51,28 @@ def show(workspace: Workspace | None) -> None:
         selected = _selected(turns)
         with left:
             for turn in turns:
-                _turn(workspace, turn, selected, latest=turn is turns[-1] and len(turns) > 1)
+                latest = turn is turns[-1] and len(turns) > 1
+                _turn(workspace, turn, selected, live=turn.question_id in live, latest=latest)
         with right, st.container(key="evidence"):
             evidence.show(workspace, selected[1], asked=turns[-1].answer is not None)
     else:
         _invite(workspace)
     _question_bar(workspace, conversation_id)
+
+
+def _turns(workspace: Workspace, conversation_id: int) -> tuple[list[Exchange], set[int]]:
+    """Read a conversation; return it with the questions whose answers are being written.
+
+    An answer is recorded before it stops being a running one. So whoever is not running any more
+    is read again: between the two looks it may have been finished.
+    """
+    turns = assistant().turns(workspace.name, conversation_id)
+    waiting = [turn.question_id for turn in turns if turn.answer is None]
+    if not waiting:
+        return turns, set()
+    _answered_at_once(waiting[-1])
+    live = {number for number in waiting if assistant().progress(number) is not None}
+    return assistant().turns(workspace.name, conversation_id), live
 
 
 def _welcome() -> None:
@@ -163,11 +177,16 @@ def _citations(turn: Exchange) -> tuple[Citation, ...]:
 
 
 def _turn(
-    workspace: Workspace, turn: Exchange, selected: tuple[int, Citation | None], *, latest: bool
+    workspace: Workspace,
+    turn: Exchange,
+    selected: tuple[int, Citation | None],
+    *,
+    live: bool,
+    latest: bool,
 ) -> None:
     question_id, citation = selected
     number = citation.number if citation and question_id == turn.question_id else None
-    if turn.answer is None and assistant().progress(turn.question_id) is not None:
+    if live and turn.answer is None:
         st.fragment(_running, run_every=REFRESH_SECONDS)(workspace, turn, number, latest=latest)
     else:
         with st.container():  # as deep as a fragment draws, so that the same part goes on
@@ -221,17 +240,14 @@ def _draw(workspace: Workspace, turn: Exchange, shown: parts.Shown, *, latest: b
     return event is not None
 
 
-def _answered_at_once(question_id: int) -> bool:
-    """Wait a moment for an answer; tell whether it is there."""
+def _answered_at_once(question_id: int) -> None:
+    """Wait a moment for an answer to be finished, or for its first words."""
     deadline = time.monotonic() + AT_ONCE_SECONDS
     while time.monotonic() < deadline:
         progress = assistant().progress(question_id)
-        if progress is None:
-            return True
-        if progress.text or progress.stopping:
-            return False
+        if progress is None or progress.text or progress.stopping:
+            return
         time.sleep(0.02)
-    return False
 
 
 def _question_bar(workspace: Workspace, conversation_id: int | None) -> None:

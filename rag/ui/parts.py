@@ -21,6 +21,8 @@ from rag.types import Citation, Claim, Hit
 
 FOLDER = Path(__file__).parent
 _MARKER = re.compile(r"\[\d+\]")
+_WRAP = re.compile(r"\n(?=[^\W\d_A-Z])")
+"""A line's end before a small letter: the page's width broke it, not its author."""
 _MARKERS = re.compile(r"^\s*(?:\[\d+\]\s*)+")
 """Numbers that belong to the sentence before them, already drawn as its chips."""
 
@@ -155,8 +157,9 @@ def context(key: str, text: str, span: tuple[int, int], label: str) -> None:
     _excerpt(key, "context", cut, inner, label=label)
 
 
-def page(key: str, text: str, span: tuple[int, int], label: str) -> None:
-    """Show a whole page's text with a span marked and in view."""
+def page(key: str, text: str, span: tuple[int, int], label: str, *, wrapped: bool = False) -> None:
+    """Show a whole page's text with a span marked and in view; ``wrapped`` heals broken lines."""
+    text = _WRAP.sub(" ", text) if wrapped else text  # as long as before: the span still fits
     _excerpt(key, "page", text, span, label=label)
 
 

@@ -57,7 +57,7 @@ def _document(workspace: Workspace, readable: list[Document]) -> None:
         with picture, st.container(key="page-picture"):
             evidence.picture(workspace, document.id, number, span, version.id)
         with text, st.container(key="page-text"):
-            parts.page("reader-text", page.text, span, label)
+            parts.page("reader-text", page.text, span, label, wrapped=True)
     else:
         parts.page("reader-text", page.text, span, label)
 

@@ -76,27 +76,44 @@ function draw(root) {
 }
 
 async function take(root, files) {
-  const work = root.work;
+  const { work, data } = root;
   const first = work.done >= work.total;
   if (first) Object.assign(work, { done: 0, total: 0, waiting: [], said: [] });
   work.waiting.push(...files);
   work.total += files.length;
-  if (!first) return;
+  if (!first || !files.length) return;
   let told = 0;
+  const show = () => draw(work.root);
+  const tell = () => work.root.isConnected && work.root.tell(work.done);
   while (work.waiting.length) {
     const file = work.waiting.shift();
     Object.assign(work, { current: file.path, sent: 0, size: file.size });
-    draw(root);
-    const answer = await send(file, root.data, (sent) => { work.sent = sent; draw(root); });
+    show();
+    const answer = await send(file, data, (sent) => { work.sent = sent; show(); });
     work.said.push({ name: file.path, kind: answer.kind, text: answer.text });
     Object.assign(work, { done: work.done + 1, sent: 0, size: 0 });
-    draw(root);
+    show();
     if (Date.now() - told > 1500 && work.waiting.length) {
-      root.tell(work.done);
+      tell();
       told = Date.now();
     }
   }
-  root.tell(work.done);
+  tell();
+}
+
+// Work goes on while another page of ours is looked at, and is found again by its workspace.
+function workOf(workspace) {
+  if (!window.munimentUploads) {
+    window.munimentUploads = new Map();
+    window.addEventListener("beforeunload", (event) => {
+      if ([...window.munimentUploads.values()].some((work) => work.done < work.total)) event.preventDefault();
+    });
+  }
+  const works = window.munimentUploads;
+  if (!works.has(workspace)) {
+    works.set(workspace, { done: 0, total: 0, current: "", sent: 0, size: 0, waiting: [], said: [] });
+  }
+  return works.get(workspace);
 }
 
 function build(root) {
@@ -136,10 +153,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   let root = parentElement.querySelector(".upload");
   if (!root) {
     root = parentElement.appendChild(element("div", "upload"));
-    root.work = { done: 0, total: 0, current: "", sent: 0, size: 0, waiting: [], said: [] };
     build(root);
   }
   root.data = data;
+  root.work = workOf(data.workspace);
+  root.work.root = root;
   root.tell = (count) => setTriggerValue("event", { name: "taken", value: count });
   root.parts.words.querySelector(".hint").textContent = data.hint;
   draw(root);
