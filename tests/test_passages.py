@@ -230,7 +230,7 @@ def test_every_term_of_a_text_finds_it(shelf: Shelf, text: str) -> None:
 def test_any_term_is_data_never_syntax(shelf: Shelf, term: str) -> None:
     found = shelf.passages.match(f'{fulltext.quote(term)} OR "never"', shelf.whole(), 5)
     assert found == []
-    assert shelf.passages.term_counts([term]) == {term: 0}
+    assert shelf.passages.term_counts([term], shelf.first.id) == {term: 0}
 
 
 @given(st.text(max_size=30))
@@ -245,14 +245,18 @@ def test_words_of_the_scope_column_cannot_be_searched(shelf: Shelf) -> None:
     shelf.put("nothing of the kind")
     for query in ('"w1"', '"v1"', f'"{fulltext.scope_tokens(1, 1)}"'):
         assert shelf.passages.match(query, shelf.whole(), 5) == []
-    assert shelf.passages.term_counts(["w1", "v1", "kind"]) == {"w1": 0, "v1": 0, "kind": 1}
+    assert shelf.passages.term_counts(["w1", "v1", "kind"], shelf.first.id) == {
+        "w1": 0,
+        "v1": 0,
+        "kind": 1,
+    }
 
 
 def test_counts(shelf: Shelf) -> None:
     document = shelf.put("rent rent", "rent deposit")
     shelf.put("rent", place=shelf.second)
-    assert shelf.passages.term_counts(["rent", "deposit", "lease"]) == {
-        "rent": 3,
+    assert shelf.passages.term_counts(["rent", "deposit", "lease"], shelf.first.id) == {
+        "rent": 2,
         "deposit": 1,
         "lease": 0,
     }
@@ -260,7 +264,8 @@ def test_counts(shelf: Shelf) -> None:
     assert shelf.passages.passage_count() == 3
     assert shelf.passages.passage_count(99) == 0
     shelf.catalogue.delete_document(shelf.first.id, document.id)
-    assert shelf.passages.term_counts(["rent"]) == {"rent": 1}
+    assert shelf.passages.term_counts(["rent"], shelf.first.id) == {"rent": 0}
+    assert shelf.passages.term_counts(["rent"], shelf.second.id) == {"rent": 1}
 
 
 def test_profiles_tell_the_beginning_of_each_document(shelf: Shelf) -> None:

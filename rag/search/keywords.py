@@ -68,15 +68,15 @@ class Words:
 
 
 def words(passages: Passages, query: Query, route: Route) -> Words:
-    """Weigh the terms of a question by their rarity in the index."""
+    """Weigh the terms of a question by their rarity in its workspace."""
     asked = dict.fromkeys(content_terms(query.text), 1.0)
     left = {term: weight for term, weight in asked.items() if term not in route.said}
     if left.keys() - route.names.keys():
         asked = left
     for term, weight in query.terms.items():
         asked[term] = asked.get(term, 0.0) + weight
-    size = passages.passage_count()
-    known = passages.term_counts(asked)
+    size = passages.passage_count(query.scope.workspace_id)
+    known = passages.term_counts(asked, query.scope.workspace_id)
     weights = {term: weight * _rarity(known[term], size) for term, weight in asked.items()}
     names = {term: found for term, found in route.names.items() if term in weights}
     if not weights.keys() - names.keys():

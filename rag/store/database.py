@@ -98,7 +98,10 @@ class Database:
             raw = self.engine.raw_connection()
             try:
                 cursor = raw.cursor()
-                # The copy that SQLite makes for this may be too large for memory.
+                # The copy that SQLite makes for this may be too large for memory. It is to lie
+                # beside the database, not on whatever disk holds the system's temporary files.
+                folder = str(self.path.parent).replace("'", "''")
+                cursor.execute(f"PRAGMA temp_store_directory = '{folder}'")
                 cursor.execute("PRAGMA temp_store = FILE")
                 cursor.execute("VACUUM")
                 cursor.execute("PRAGMA temp_store = MEMORY")

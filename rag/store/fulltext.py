@@ -3,7 +3,8 @@
 Terms come from :mod:`rag.text.terms` and are only joined by spaces here; the table's tokenizer
 cuts nowhere else. Beside its terms each passage carries the token of its workspace and that of its
 version, so that a scope narrows the query before anything is scored. Knows nothing of SQL tables
-but FTS5's own. Surprising: rarity, as bm25 and the counts see it, is over all workspaces.
+but FTS5's own. Surprising: bm25, which only chooses candidates, sees rarity over all workspaces;
+what is counted for a score is one workspace's alone.
 """
 
 from __future__ import annotations

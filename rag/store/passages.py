@@ -21,7 +21,6 @@ from sqlalchemy import (
     literal_column,
     select,
     table,
-    text,
     true,
     tuple_,
 )
@@ -156,12 +155,19 @@ class Passages:
             )
             return [(row.id, row.score) for row in found]
 
-    def term_counts(self, terms: Iterable[str]) -> dict[str, int]:
-        """Count the passages, of all workspaces, that have each of the terms."""
-        counting = text("SELECT doc FROM passages_vocabulary WHERE term = :term AND col = 'terms'")
+    def term_counts(self, terms: Iterable[str], workspace_id: int) -> dict[str, int]:
+        """Count the passages of a workspace that have each of the terms; other ones never count."""
+        counting = select(func.count()).select_from(_fts)
         with self._database.read() as connection:
             return {
-                term: connection.scalar(counting, {"term": fulltext.encode(term)}) or 0
+                term: connection.scalar(
+                    counting.where(
+                        _fts.c.passages_fts.op("MATCH")(
+                            fulltext.scoped(fulltext.quote(term), workspace_id, None)
+                        )
+                    )
+                )
+                or 0
                 for term in terms
             }
 

@@ -1,4 +1,4 @@
-"""The tables, in SQLAlchemy Core, and the two virtual tables of the full-text search.
+"""The tables, in SQLAlchemy Core, and the virtual table of the full-text search.
 
 What the code believes the database to be. The migrations make it so; a test holds the two equal.
 Knows no connection. Surprising here: ids are never used twice (AUTOINCREMENT), because the vectors
@@ -222,8 +222,4 @@ PASSAGES_FTS = (
 """``scope`` holds the tokens of workspace and version, which narrow a query before it is scored;
 ``terms`` the passage's own. Every character but ASCII space and control ones is part of a term."""
 
-PASSAGES_VOCABULARY = (
-    "CREATE VIRTUAL TABLE passages_vocabulary USING fts5vocab('passages_fts', 'col')"
-)
-
-VIRTUAL_TABLES = (PASSAGES_FTS, PASSAGES_VOCABULARY)
+VIRTUAL_TABLES = (PASSAGES_FTS,)

@@ -236,6 +236,3 @@ def upgrade() -> None:
     connection.exec_driver_sql(
         f'CREATE VIRTUAL TABLE passages_fts USING fts5(scope, terms, tokenize="{TOKENIZER}")'
     )
-    connection.exec_driver_sql(
-        "CREATE VIRTUAL TABLE passages_vocabulary USING fts5vocab('passages_fts', 'col')"
-    )
