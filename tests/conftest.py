@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as properties
 
 from ingest.engine import Engine, open_engine
 from rag import config
@@ -14,6 +16,10 @@ NOBODY = "http://127.0.0.1:9"
 """An address where no Ollama answers, so that a test does not depend on this machine's."""
 
 SAMPLES = "Samples"
+
+# No test is timed: a busy machine is no fault of ours. In CI the examples are the same each time.
+properties.register_profile("muniment", deadline=None, derandomize=bool(os.environ.get("CI")))
+properties.load_profile("muniment")
 
 
 def settings_for(folder: Path) -> config.Settings:
