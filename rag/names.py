@@ -38,11 +38,14 @@ def workspace_name(name: str) -> str:
     """Return a workspace's name, cleaned.
 
     Raises:
-        BadRequest: it is empty, too long or only dots.
+        BadRequest: it is empty, too long, only dots, or looks like a way out of a folder: servers
+            refuse addresses with such a name in them, so it could be made and never be reached.
     """
     cleaned = _readable(name)
     if not cleaned.strip("."):
         raise BadRequest("A workspace needs a name.", "Type one, such as the matter's or class's.")
+    if ".." in cleaned.replace("\\", "/").split("/"):
+        raise BadRequest("A workspace cannot have “..” between slashes.", "Leave it out.")
     if len(cleaned) > LONGEST_WORKSPACE:
         raise BadRequest(
             f"A workspace's name may have {LONGEST_WORKSPACE} characters.", "Choose a shorter one."

@@ -52,7 +52,7 @@ def test_whatever_comes_is_refused_or_harmless(name: str) -> None:
     assert document_name(cleaned) == cleaned
 
 
-@pytest.mark.parametrize("name", ["", " ", "...", "x" * 81])
+@pytest.mark.parametrize("name", ["", " ", "...", "x" * 81, "../../x", "a/..", "a\\..\\b"])
 def test_a_workspace_needs_a_usable_name(name: str) -> None:
     with pytest.raises(BadRequest):
         workspace_name(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -17,10 +18,13 @@ import anyio.to_thread
 import pytest
 
 from ingest import sandbox
+from ingest.engine import open_engine
 from ingest.render import page_picture
 from rag.body import THREADS, Body
 from rag.errors import BadFile
+from rag.store.database import open_database
 from rag.store.files import Originals
+from tests.conftest import settings_for
 from tests.made_files import pdf
 
 # Senders who stop sending
@@ -94,13 +98,61 @@ def test_a_flood_of_pictures_is_drawn_a_few_at_a_time(tmp_path: Path) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    with ThreadPoolExecutor(24) as readers:
-        drawn = list(readers.map(lambda _: page_picture(path, 1, 4.0, []), range(24)))
+    with ThreadPoolExecutor(12) as readers:
+        drawn = list(readers.map(lambda _: page_picture(path, 1, 2.5, []), range(16)))
     over.set()
     watcher.join()
     sandbox.close()
     assert all(picture.startswith(b"\x89PNG") for picture in drawn)
     assert 0 < most - idle <= 6
+
+
+# What is written elsewhere than in the data folder
+
+
+def test_the_database_is_rewritten_within_the_data_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "it's here"
+    database = open_database(folder)
+    with database.write() as connection:  # more than SQLite keeps in memory
+        connection.exec_driver_sql("CREATE TABLE large (words BLOB)")
+        for _ in range(90):
+            connection.exec_driver_sql("INSERT INTO large VALUES (zeroblob(1000000))")
+    folders: set[Path] = set()
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.001):
+            for handle in Path("/proc/self/fd").iterdir():
+                try:
+                    opened = handle.readlink()
+                except OSError:
+                    continue
+                if opened.name.startswith("etilqs"):
+                    folders.add(opened.parent)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    assert database.rewrite()
+    over.set()
+    watcher.join()
+    database.close()
+    assert folders == {folder}
+
+
+def test_nobody_else_on_the_machine_can_read_what_is_kept(tmp_path: Path) -> None:
+    given = tmp_path / "data"
+    given.mkdir(mode=0o755)  # made by the user, as a place to keep things in
+    mask = os.umask(0o022)
+    try:
+        with open_engine(settings_for(given)) as engine:
+            engine.assistant.create_workspace("W")
+            engine.assistant.upload("W", "a.txt", io.BytesIO(b"The rent is 900 euros a month."))
+            assert engine.worker.wait_idle(60)
+            assert (given / "vectors" / "chroma.sqlite3").is_file()
+            found = {path.name: path.stat().st_mode for path in given.iterdir()}
+    finally:
+        os.umask(mask)
+    assert {name for name, mode in found.items() if mode & 0o077} == set()
 
 
 # What libraries would tell their makers
