@@ -99,6 +99,8 @@ def keep(page: Page, name: str) -> None:
         drawn = image.convert("RGB")
     path = FOLDER / f"{name}.png"
     drawn.save(path, optimize=True)
+    if path.stat().st_size > MOST_BYTES:
+        drawn.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise SystemExit(f"{path.name} has {size} bytes")
