@@ -68,6 +68,13 @@ def test_vectors_come_in_order_and_equal_those_of_this_process(
     assert len(shared.pids) == 2
 
 
+def test_line_breaks_make_no_difference(shared: EmbedderPool, settings: Settings) -> None:
+    wrapped = ["one\ntwo  three\t4", "one two\r\nthree 4\n", " a\x00b \x0b\u2003c\n\n", "a\nb"]
+    expected = open_embedder(RECIPE, settings).embed(wrapped)
+    np.testing.assert_array_equal(shared.embed(wrapped), expected)
+    np.testing.assert_array_equal(expected[0], expected[1])
+
+
 def test_batches_name_every_position_once(shared: EmbedderPool) -> None:
     texts = [f"{text} anew" for text in TEXTS] * 2
     rows: list[int] = []

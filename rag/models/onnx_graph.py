@@ -12,8 +12,9 @@ Rounded, the weights of linear layers are whole numbers from -127 to 127 with a 
 output, and what is multiplied with them is rounded while running, to 256 steps between its least
 and greatest value. All else stays as it is; the word vectors are kept in half precision.
 
-Surprising: attention in one node and the rounded multiplication are operators of onnxruntime
-alone (domain ``com.microsoft``), so the graph runs only there. Its SkipLayerNormalization, which
+Surprising: attention in one node (with the multiplications that give query, key and value) and the
+rounded multiplication are operators of onnxruntime alone (domain ``com.microsoft``), so the graph
+runs only there. Its SkipLayerNormalization, which
 would do an addition and a normalisation in one go, takes six times as long as the two. BERT's
 "token type" vector is the same for every token of a single text, so it is added to the position
 vectors here, once. Weights are stored (out, in) and multiplied from the right, so transposed.
@@ -84,11 +85,21 @@ class _Graph:
 
     def attention(self, hidden: str, layer: str) -> str:
         """Add a layer's first half: every token takes up what it needs from all the others."""
-        three = [
-            self.linear(hidden, f"{layer}.attention.self.{part}")
-            for part in ("query", "key", "value")
-        ]
-        seen = self.add("MultiHeadAttention", three, f"{layer}.attention", RUNTIME, num_heads=HEADS)
+        source = f"{layer}.attention.self"
+        parts = [f"{source}.{part}" for part in ("query", "key", "value")]
+        # One multiplication for all three, so that what goes in is rounded only once.
+        weight = np.concatenate([self.weights[f"{part}.weight"] for part in parts]).T
+        vector = np.concatenate([self.weights[f"{part}.bias"] for part in parts])
+        bias = self.constant(f"{source}.bias", vector)
+        if not self.rounded:
+            inputs = [hidden, self.constant(f"{source}.weight", weight), bias]
+            seen = self.add("Attention", inputs, source, RUNTIME, num_heads=HEADS)
+        else:
+            whole, scale, zero = self.whole(weight, source)
+            steps, step, offset = (f"{source}.{part}" for part in ("steps", "step", "offset"))
+            self.add_node("DynamicQuantizeLinear", [hidden], [steps, step, offset])
+            inputs = [steps, whole, bias, step, scale, "", offset, zero]
+            seen = self.add("QAttention", inputs, source, RUNTIME, num_heads=HEADS)
         changed = self.linear(seen, f"{layer}.attention.output.dense")
         return self.added(hidden, changed, f"{layer}.attention.output.LayerNorm")
 
@@ -121,13 +132,17 @@ class _Graph:
                 "MatMul", [hidden, self.constant(f"{name}.weight", weight)], f"{name}.product"
             )
             return self.add("Add", [product, bias], name)
+        inputs = [hidden, *self.whole(weight, name), bias]
+        return self.add("DynamicQuantizeMatMul", inputs, name, RUNTIME)
+
+    def whole(self, weight: NDArray[Any], name: str) -> tuple[str, str, str]:
+        """Add a weight as whole numbers; return their name, their scales' and their zeros'."""
         whole, scale = rounded_weight(weight)
-        constants = [
+        return (
             self.constant(f"{name}.weight", whole),
             self.constant(f"{name}.scale", scale),
             self.constant(f"{name}.zero", np.zeros_like(scale, np.int8)),
-        ]
-        return self.add("DynamicQuantizeMatMul", [hidden, *constants, bias], name, RUNTIME)
+        )
 
     def constant(self, name: str, values: NDArray[Any]) -> str:
         """Add a constant tensor."""
@@ -142,10 +157,21 @@ class _Graph:
         domain: str = "",
         **attributes: float,
     ) -> str:
-        """Add a node; its output's name is the node's too."""
-        node = helper.make_node(operator, inputs, [output], output, None, domain, **attributes)  # type: ignore[arg-type]
-        self.nodes.append(node)
+        """Add a node with one output and return that."""
+        self.add_node(operator, inputs, [output], domain, **attributes)
         return output
+
+    def add_node(
+        self,
+        operator: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        domain: str = "",
+        **attributes: float,
+    ) -> None:
+        """Add a node; it is called like its first output."""
+        node = helper.make_node(operator, inputs, outputs, outputs[0], None, domain, **attributes)  # type: ignore[arg-type]
+        self.nodes.append(node)
 
     def model(self) -> ModelProto:
         """Return everything added as one model."""

@@ -6,7 +6,8 @@ end after an idle minute to give their memory back, and start again when needed.
 in the middle of a batch is replaced and the batch given again; a batch that kills several children
 is given up.
 
-What was embedded lately is remembered as long as children run (:mod:`rag.models.remembered`).
+What was embedded lately is remembered as long as children run (:mod:`rag.models.remembered`). To
+the bundled model a line break is a space, so the same words in other lines are the same text.
 The pool knows nothing of passages or of where vectors go. It may be used from several threads:
 their batches are done in turn.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -42,6 +44,7 @@ TRIES = 3
 """Children that may die over one batch before it is given up."""
 
 _CLOSE_SECONDS = 5.0
+_SPACES = re.compile(r"[ \t\r\n]+")
 
 Outcome = Vectors | MunimentError
 
@@ -63,6 +66,7 @@ class EmbedderPool:
     ) -> None:
         self.processes = _processes(recipe, settings)
         self.idle_seconds = idle_seconds
+        self._bundled = recipe.embedding.model == BUNDLED
         self._recipe = recipe
         self._settings = settings
         self._work: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
@@ -116,7 +120,7 @@ class EmbedderPool:
         """
         places: dict[str, list[int]] = {}
         for position, text in enumerate(texts):
-            places.setdefault(text, []).append(position)
+            places.setdefault(self._plain(text), []).append(position)
         known, vectors = self._remembered.find(places)
         if known:
             yield _placed(known, vectors, places)
@@ -138,6 +142,10 @@ class EmbedderPool:
             self._work.put(None)
         for thread in threads:
             thread.join(_CLOSE_SECONDS)
+
+    def _plain(self, text: str) -> str:
+        """Return a text as it is told from others: what the model does not see is left out."""
+        return _SPACES.sub(" ", text) if self._bundled else text
 
     def _outcomes(self, texts: list[str]) -> Iterator[tuple[list[str], Outcome]]:
         """Have texts embedded in batches, and yield these as they are done."""
