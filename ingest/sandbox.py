@@ -43,6 +43,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 _LARGEST = 1 << 28
 _PAUSE = 0.2
 _TITLE = 200
+_LONGEST_DETAIL = 1000
 _MEGABYTE = 1_000_000
 _BOX = struct.Struct("<6i")
 _TENTHS = 10
@@ -261,7 +262,8 @@ def _taken(buffer: bytearray) -> Frame | None:
 
 def _error(message: dict[str, Any]) -> MunimentError:
     if message.get("detail"):
-        log.warning("a document could not be read: %s", message["detail"])
+        detail = "".join(filter(str.isprintable, str(message["detail"])[:_LONGEST_DETAIL]))
+        log.warning("a document could not be read: %s", detail)
     if message["error"] == "memory":
         return _too_much_memory()
     kind = TooLarge if message["error"] == "TooLarge" else BadFile

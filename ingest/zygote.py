@@ -31,6 +31,7 @@ _PARSERS = {PDF: pdf.parse, DOCX: docx.parse, MARKDOWN: markdown.parse}
 _REQUEST = 1 << 16
 _FILES = 64
 _FIRST, _MOST_FILES = 3, 4096
+_STEPS = 12
 _NEAR = 0.4
 """A child that crashed with this part of its memory in use asked for more than there was: what
 failed is mostly the doubling of something large."""
@@ -153,12 +154,12 @@ def _serve(request: dict[str, Any], reply: socket.socket) -> None:
         _send(reply, {"error": "memory"})
     except MunimentError as error:
         kind = "TooLarge" if isinstance(error, TooLarge) else "BadFile"
-        detail = "" if error.__cause__ is None else repr(error.__cause__)
+        detail = "" if error.__cause__ is None else _told(error.__cause__)
         _send(
             reply,
             {"error": kind, "message": error.message, "remedy": error.remedy, "detail": detail},
         )
-    except Exception:  # noqa: BLE001 - a parser may fail in any way; the reason goes to the log
+    except Exception as error:  # noqa: BLE001 - a parser may fail in any way; the log has where
         _send(
             reply,
             {
@@ -166,9 +167,16 @@ def _serve(request: dict[str, Any], reply: socket.socket) -> None:
                 "message": "This file is damaged and cannot be read.",
                 "remedy": "Open it in its own program, save or print it as a new file and "
                 "upload that.",
-                "detail": traceback.format_exc()[-4000:],
+                "detail": _told(error),
             },
         )
+
+
+def _told(error: BaseException) -> str:
+    """Return what failed and where, for the log: never an error's words, which can be a file's."""
+    steps = traceback.extract_tb(error.__traceback__)[:_STEPS]
+    places = [f"{Path(step.filename).name}:{step.lineno} {step.name}" for step in steps]
+    return f"{type(error).__name__} at " + " > ".join(places)
 
 
 def _parse(request: dict[str, Any], reply: socket.socket) -> None:

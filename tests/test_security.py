@@ -16,16 +16,20 @@ from typing import BinaryIO, cast
 import anyio
 import anyio.to_thread
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from ingest import sandbox
 from ingest.engine import open_engine
 from ingest.render import page_picture
+from ingest.sandbox import read_document
 from rag.body import THREADS, Body
-from rag.errors import BadFile
+from rag.config import Settings
+from rag.errors import BadFile, DiskFull, NotFound
 from rag.store.database import open_database
 from rag.store.files import Originals
+from rag.store.lock import FolderLock
 from tests.conftest import settings_for
-from tests.made_files import pdf
+from tests.made_files import pdf, rezipped, word
 
 # Senders who stop sending
 
@@ -153,6 +157,83 @@ def test_nobody_else_on_the_machine_can_read_what_is_kept(tmp_path: Path) -> Non
     finally:
         os.umask(mask)
     assert {name for name, mode in found.items() if mode & 0o077} == set()
+
+
+def test_the_log_holds_no_words_of_a_document_that_fails(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = word(tmp_path / "a.docx")
+    broken = rezipped(
+        whole, tmp_path / "b.docx", {"word/document.xml": b"<a><Confidential></Settlement></a>"}
+    )
+    with pytest.raises(BadFile):
+        read_document(broken, "b.docx", settings, lambda _done, _total: None, lambda: False)
+    sandbox.close()
+    assert "XMLSyntaxError at " in caplog.text
+    assert "docx.py:" in caplog.text
+    assert "Confidential" not in caplog.text
+    assert "Settlement" not in caplog.text
+
+
+def test_errors_of_the_database_hold_no_words_of_documents(tmp_path: Path) -> None:
+    database = open_database(tmp_path)
+    with pytest.raises(OperationalError) as caught, database.write() as connection:
+        connection.exec_driver_sql("INSERT INTO nowhere VALUES (?)", ("confidential words",))
+    database.close()
+    assert "nowhere" in str(caught.value)
+    assert "confidential" not in str(caught.value)
+
+
+# Links that lead out of the data folder
+
+
+def test_a_link_in_the_place_of_an_original_leads_nowhere(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("not ours", encoding="utf-8")
+    originals = Originals(tmp_path / "originals", max_bytes=1000, free_bytes=0)
+    sha256, _ = originals.put(io.BytesIO(b"some words"))
+    originals.path(sha256).unlink()
+    (tmp_path / "originals" / sha256[:2] / sha256).symlink_to(outside / "secret")
+    with pytest.raises(NotFound):
+        originals.path(sha256)
+    assert not originals.verify(sha256)
+    assert originals.put(io.BytesIO(b"some words"))[0] == sha256  # mends it
+    assert originals.verify(sha256)
+    assert (outside / "secret").read_text(encoding="utf-8") == "not ours"
+
+
+def test_a_linked_folder_is_neither_filled_nor_emptied(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "originals"
+    outside.mkdir()
+    (outside / "kept").touch()
+    originals = Originals(folder, max_bytes=1000, free_bytes=0)
+    sha256, _ = originals.put(io.BytesIO(b"some words"))
+    (folder / "partial").rmdir()
+    (folder / "partial").symlink_to(outside)
+    assert originals.sweep_partial() == 0
+    originals.delete(sha256)
+    (folder / sha256[:2]).rmdir()
+    (folder / sha256[:2]).symlink_to(outside)
+    (folder / "partial").unlink()
+    originals.put(io.BytesIO(b"some words"))
+    assert originals.verify(sha256)
+    assert [path.name for path in outside.iterdir()] == ["kept"]
+
+
+def test_a_folder_among_the_partial_uploads_does_no_harm(tmp_path: Path) -> None:
+    originals = Originals(tmp_path, max_bytes=1000, free_bytes=0)
+    (tmp_path / "partial" / "@eaDir").mkdir(parents=True)
+    (tmp_path / "partial" / "tmpabc").touch()
+    assert originals.sweep_partial() == 1
+
+
+def test_the_lock_is_not_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "diary").write_text("dear diary", encoding="utf-8")
+    (tmp_path / "muniment.lock").symlink_to(tmp_path / "diary")
+    with pytest.raises(DiskFull):
+        FolderLock(tmp_path).acquire()
+    assert (tmp_path / "diary").read_text(encoding="utf-8") == "dear diary"
 
 
 # What libraries would tell their makers

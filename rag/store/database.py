@@ -147,7 +147,11 @@ def open_database(folder: Path) -> Database:
 
 def _engine(path: Path) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}", pool_size=8, max_overflow=64, connect_args={"check_same_thread": False}
+        f"sqlite:///{path}",
+        pool_size=8,
+        max_overflow=64,
+        connect_args={"check_same_thread": False},
+        hide_parameters=True,  # they hold document text, and errors are written to the log
     )
 
     @event.listens_for(engine, "connect")

@@ -63,15 +63,22 @@ class Originals:
         """Return where the original with this hash is, or would be, kept.
 
         Raises:
-            NotFound: this is no SHA-256 in small hexadecimal letters.
+            NotFound: this is no SHA-256 in small hexadecimal letters, or there is a link in its
+                place, which may lead anywhere.
         """
+        path = self._place(sha256)
+        if _linked(path):
+            raise NotFound("The original of this document is missing.", "Upload it again.")
+        return path
+
+    def _place(self, sha256: str) -> Path:
         if not _HASH.fullmatch(sha256):
             raise NotFound("There is no such original.")
         return self.folder / sha256[:2] / sha256
 
     def delete(self, sha256: str) -> bool:
         """Remove an original; False when it was not there."""
-        path = self.path(sha256)
+        path = self._place(sha256)
         with disk.writing(self.folder):
             try:
                 path.unlink()
@@ -89,8 +96,11 @@ class Originals:
     def verify(self, sha256: str) -> bool:
         """Say whether the original is there and still has the bytes of its hash."""
         digest = hashlib.sha256()
+        path = self._place(sha256)
+        if _linked(path):
+            return False
         try:
-            with self.path(sha256).open("rb") as file:
+            with path.open("rb") as file:
                 while block := file.read(BLOCK):
                     digest.update(block)
         except OSError:
@@ -99,7 +109,8 @@ class Originals:
 
     def sweep_partial(self) -> int:
         """Remove what uploads cut short have left; return how many. For the time of opening."""
-        left = list((self.folder / _PARTIAL).glob("*"))
+        partial = self.folder / _PARTIAL
+        left = [] if partial.is_symlink() else [p for p in partial.glob("*") if not p.is_dir()]
         with disk.writing(self.folder):
             for path in left:
                 path.unlink(missing_ok=True)
@@ -122,12 +133,18 @@ class Originals:
         return digest.hexdigest(), size
 
     def _keep(self, partial: Path, sha256: str) -> None:
-        path = self.path(sha256)
+        path = self._place(sha256)
+        if path.parent.is_symlink():
+            path.parent.unlink()
         if not path.parent.is_dir():
             path.parent.mkdir(mode=0o700, exist_ok=True)
             _sync_folder(self.folder)
         partial.replace(path)
         _sync_folder(path.parent)
+
+
+def _linked(path: Path) -> bool:
+    return path.is_symlink() or path.parent.is_symlink()
 
 
 def _next(stream: BinaryIO) -> bytes:

@@ -57,7 +57,7 @@ class FolderLock:
         """
         with disk.writing(self._path.parent):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
                 _lock(handle, self._path.parent)
                 self._owner = replace(self._owner, pid=os.getpid(), since=time.time())
