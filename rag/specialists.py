@@ -71,6 +71,7 @@ class Retrieval:
     neighbour_weight: float
     merge_characters: int
     merge_near: float
+    open_place: int
     confidence: Confidence
 
 

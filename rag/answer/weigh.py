@@ -9,6 +9,7 @@ weights are the specialist's ``[sentences]``; how they were found is told in doc
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from rag.types import Source, Vector
 
 SHORTEST = 4
 """A sentence of fewer words is a heading or a number: it answers nothing by itself."""
+NUMBERING = re.compile(r"^\s*(?:\(?\w{1,3}[.)]|\d+(?:\.\d+)+\.?)\s")
+"""A clause's own number, which is no word of it."""
 LONG_WORDS = 40
 """From this many words on a sentence's length counts no more."""
 SURE_TO_FIT = 240
@@ -86,7 +89,7 @@ def _candidates(sources: Sequence[Source]) -> list[Source]:
     for source in sources:
         words = source.text.split()
         key = " ".join(words).casefold()
-        if len(words) >= SHORTEST and key not in seen:
+        if len(NUMBERING.sub("", source.text).split()) >= SHORTEST and key not in seen:
             seen.add(key)
             kept.append(source)
     return kept

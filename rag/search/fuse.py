@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag.types import StoredPassage
@@ -146,6 +146,31 @@ def merged(
         used.update(part.id for part in parts)
         hits.append(Ranked(tuple(parts), scores[stored.id]))
     return hits
+
+
+def with_open_places(
+    hits: Sequence[Ranked], unrouted: Callable[[Ranked], float], every: int
+) -> list[Ranked]:
+    """Give each ``every``-th place to the best hit that was kept down by the documents named.
+
+    A word may name a document and mean something else ("the lease of our own offices"), so what
+    fits best whatever its document is called is always among the hits. ``unrouted`` is a hit's
+    score without any prior; 0 leaves no place open.
+    """
+    if every <= 0:
+        return list(hits)
+    waiting = sorted(range(len(hits)), key=lambda place: (-unrouted(hits[place]), place))
+    taken: set[int] = set()
+    order: list[int] = []
+    routed = iter(range(len(hits)))
+    free = iter(waiting)
+    while len(order) < len(hits):
+        source = free if (len(order) + 1) % every == 0 else routed
+        place = next((number for number in source if number not in taken), None)
+        if place is not None:
+            taken.add(place)
+            order.append(place)
+    return [hits[place] for place in order]
 
 
 def _same_page(one: StoredPassage, other: StoredPassage) -> bool:

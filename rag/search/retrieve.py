@@ -218,7 +218,12 @@ class Retriever:
         ranked = sorted(stored.values(), key=lambda found: (-scores[found.id], found.id))
         ranked = fuse.without_repeats(ranked, asked.route.groups)
         ranked = fuse.shared(ranked, asked.route.groups)
-        return fuse.merged(ranked, scores, settings.merge_characters, settings.merge_near)
+        hits = fuse.merged(ranked, scores, settings.merge_characters, settings.merge_near)
+        if not asked.route.priors or asked.route.groups:
+            return hits
+        return fuse.with_open_places(
+            hits, lambda hit: max(near[part.id] for part in hit.parts), settings.open_place
+        )
 
     def _hit(self, rank: int, found: Ranked) -> Hit:
         first = found.first

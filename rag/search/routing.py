@@ -55,6 +55,10 @@ LIKENESS = 0.5
 UNSPOKEN = 0.3
 """What a first-page word weighs that the question does not write like a name."""
 
+COMMON_NOUN = 0.5
+"""What a file name's word weighs that the question writes small, when it names no time either:
+"the lease" may be any lease, "the 2019 lease" and "the Larch lease" are documents."""
+
 _TIMES = re.compile(
     r"(?:19|20)\d\d|(?:fy|cy)'?\d*|q[1-4]|[1-4]q\d*|quarter|quarterli|year|annual|fiscal|month"
     r"|latest|newest|recent|current|last|oldest|earliest|first|second|third|fourth|[1-4](?:st|nd|rd|th)"
@@ -211,14 +215,15 @@ def _names(question: str, directory: Directory, counts: Counts) -> _Weights:
     little unless the question writes it like a name, with a capital.
     """
     words = list(filter(_may_name, content_terms(question)))
-    spoken = _spoken(question)
+    spoken, dated = _spoken(question), bool(periods(question))
     found: _Weights = {}
     for word in dict.fromkeys([*words, *_joined(question, directory.kind)]):
         numbers = directory.names.get(word, set())
         rarity = _rarity(len(numbers), directory.size)
         if rarity:
             likeness = _likeness(numbers, counts(word), directory.size)
-            found[word] = dict.fromkeys(numbers, rarity * (0.5 + 0.5 * likeness))
+            said = 1.0 if word in spoken or dated else COMMON_NOUN
+            found[word] = dict.fromkeys(numbers, said * rarity * (0.5 + 0.5 * likeness))
     for word in dict.fromkeys(words):
         numbers = set() if word in directory.kind else directory.first.get(word, set())
         rarity = _rarity(len(numbers), directory.size)
