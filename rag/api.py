@@ -23,7 +23,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, StreamingResponse
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -35,10 +35,9 @@ from rag.assistant import Assistant
 from rag.body import THREADS, Body
 from rag.errors import BadRequest, MunimentError, TooLarge
 from rag.reference import reference_page
+from rag.requests import AskRequest, DoctorRequest, NewWorkspace, ReindexRequest, SearchRequest
 from rag.types import Event, Finished, Turn
 
-LONGEST_QUESTION = 4000
-MOST_HITS = 1000
 LARGEST_ID = 2**63 - 1
 FORM_FRAME = 1 << 20
 """Bytes that a form may have around its file."""
@@ -55,53 +54,6 @@ WorkspaceName = Annotated[str, AfterValidator(unquote)]
 Number = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 router = APIRouter(prefix="/v1")
-
-
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class NewWorkspace(_Request):
-    """A workspace to be made."""
-
-    name: str
-
-
-class SearchRequest(_Request):
-    """A search: ``documents`` are names, none for the whole workspace."""
-
-    question: str = Field(max_length=LONGEST_QUESTION)
-    documents: list[str] | None = None
-    limit: int = Field(default=10, ge=1, le=MOST_HITS)
-    id: str = ""
-
-
-class EarlierTurn(_Request):
-    """An earlier question with its answer."""
-
-    question: str
-    answer: str
-
-
-class AskRequest(_Request):
-    """A question; ``history`` makes a follow-up understandable."""
-
-    question: str = Field(max_length=LONGEST_QUESTION)
-    documents: list[str] | None = None
-    history: list[EarlierTurn] = []
-    id: str = ""
-
-
-class ReindexRequest(_Request):
-    """Which workspace's vectors to rebuild, none for all."""
-
-    workspace: str | None = None
-
-
-class DoctorRequest(_Request):
-    """Whether the doctor may mend what it finds."""
-
-    repair: bool = False
 
 
 def create_api(find: Callable[[], Assistant]) -> FastAPI:

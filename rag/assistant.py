@@ -314,7 +314,8 @@ class Assistant:
         if documents is None:
             return access.scope(place, None)
         catalogue = self._archive.catalogue
-        return access.scope(place, [catalogue.document(place.id, name) for name in documents])
+        named = dict.fromkeys(documents)
+        return access.scope(place, [catalogue.document(place.id, name) for name in named])
 
     def _version(self, workspace: str, document_id: int, version_id: int | None) -> Version:
         document = self.document(workspace, document_id)

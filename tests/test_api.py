@@ -480,3 +480,24 @@ def test_a_fault_of_ours_is_told_without_its_insides() -> None:
 def test_nothing_of_the_samples_was_changed(samples: Engine) -> None:
     documents = samples.assistant.documents("Samples")
     assert len(documents) == len(list((config.shipped("samples") / "documents").iterdir()))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"question": "rent", "documents": ["\\ud800"]}',
+        '{"question": "\\udfff"}',
+        '{"question": "rent", "history": [{"question": "\\ud800", "answer": ""}]}',
+    ],
+)
+def test_half_a_character_is_refused(read: TestClient, body: str) -> None:
+    response = read.post(
+        "/v1/workspaces/Samples/ask", content=body, headers={"content-type": "application/json"}
+    )
+    assert response.status_code == 422
+    assert "half of a character" in response.json()["error"]["message"]
+
+
+def test_a_history_without_end_is_refused(read: TestClient) -> None:
+    body = {"question": "rent", "history": [{"question": "q", "answer": "a"}] * 21}
+    assert read.post("/v1/workspaces/Samples/ask", json=body).status_code == 422

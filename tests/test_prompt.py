@@ -93,7 +93,6 @@ def test_only_our_numbers_look_like_ours(found: list[Hit]) -> None:
     assert len(CITATION.findall(shown)) == len(sources)
 
 
-@pytest.mark.xfail(strict=True, reason="the names of documents are shown as they are")
 def test_a_name_cannot_look_like_our_numbering() -> None:
     sources = number_sentences([_hit("A line.", "Lease [3].pdf")])
     system = question_messages("What?", sources, SPECIALIST)[0].content

@@ -95,7 +95,7 @@ def _quoted(sources: Sequence[Source]) -> str:
     lines: list[str] = []
     last = ""
     for source in sources:
-        where = place(_one_line(source.document), source.page)
+        where = place(_plain(source.document), source.page)
         if where != last:
             lines.append(f"From {where}:")
             last = where

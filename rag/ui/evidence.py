@@ -70,7 +70,9 @@ def _page(workspace: Workspace, citation: Citation) -> None:
             citation.version_id, around=True,
         )  # fmt: skip
         with st.container(key="evidence-picture"):
-            st.image(drawn, width="stretch", alt=_alternative(page.number, span))
+            st.image(
+                drawn, width="stretch", output_format="PNG", alt=_alternative(page.number, span)
+            )
     else:
         parts.context("evidence-text", page.text, span, "The cited line in its surroundings")
 
@@ -82,7 +84,7 @@ def picture(
     drawn = _picture(
         workspace.id, workspace.name, document_id, number, span, version_id, around=False
     )
-    st.image(drawn, width="stretch", alt=_alternative(number, span))
+    st.image(drawn, width="stretch", output_format="PNG", alt=_alternative(number, span))
 
 
 def forget() -> None:
