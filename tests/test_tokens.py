@@ -1,4 +1,4 @@
-"""Token spans: disjoint, in order, of the text as given, and quick."""
+"""Token spans: in order, of the text as given, and quick."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rag import config, specialists
@@ -24,11 +24,18 @@ def tokens() -> Tokens:
 
 
 @given(text=st.text(st.characters(), max_size=200))
-def test_spans_are_disjoint_and_in_order(tokens: Tokens, text: str) -> None:
-    end = 0
-    for span in tokens.spans(text):
-        assert end <= span[0] < span[1] <= len(text)
-        end = span[1]
+@example(text="한국어 가나")
+def test_spans_are_in_order_and_within_the_text(tokens: Tokens, text: str) -> None:
+    before = (0, 0)
+    for start, end in tokens.spans(text):
+        assert 0 <= start < end <= len(text)
+        assert before[0] <= start
+        assert before[1] <= end
+        before = (start, end)
+
+
+def test_a_character_taken_apart_counts_as_often_as_the_model_reads_it(tokens: Tokens) -> None:
+    assert tokens.spans("각 x") == [(0, 1), (0, 1), (0, 1), (2, 3)]
 
 
 def test_spans_are_of_the_text_as_given(tokens: Tokens) -> None:

@@ -1,9 +1,10 @@
 """Counting a text in the embedding model's own tokens, with each token's place in the text.
 
 A model reads a limited number of tokens and ignores the rest in silence; whoever cuts passages
-must therefore count as the model does. Spans are character offsets of the text as given, in order
-and disjoint; the tokens a model adds by itself (start, end) are left out. Characters that the
-model's normaliser drops (control characters, some accents on their own) belong to no token.
+must therefore count as the model does. Spans are character offsets of the text as given, in order;
+the tokens a model adds by itself (start, end) are left out. Characters that the model's normaliser
+drops (control characters, some accents on their own) belong to no token; a character that it takes
+apart (a Korean syllable) may belong to several, whose spans then overlap.
 
 Surprising: words that stand for a model's own marks, such as ``[SEP]``, are read as plain text
 here, so that a document cannot steer the model with them.
