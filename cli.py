@@ -42,8 +42,11 @@ def parser() -> argparse.ArgumentParser:
         prog="muniment",
         description="A private document assistant: documents in, cited answers out.",
     )
-    data = argparse.ArgumentParser(add_help=False)
-    data.add_argument("--data", type=Path, metavar="DIR", help="data folder (or MUNIMENT_DATA)")
+    told = "data folder (or MUNIMENT_DATA)"
+    top.add_argument("--data", type=Path, metavar="DIR", help=told)
+    # After the command too; left out there, it keeps what was said before the command.
+    data = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    data.add_argument("--data", type=Path, metavar="DIR", help=told)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_serve(commands, data)
     _add_ingest(commands, data)

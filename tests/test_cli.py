@@ -395,3 +395,10 @@ def test_progress_is_drawn_on_a_terminal_only(tmp_path: Path) -> None:
     assert "taking in" in drawn
     assert "reading" in drawn
     assert "document" in drawn
+
+
+def test_the_data_folder_is_named_before_or_after_the_command(tmp_path: Path) -> None:
+    before = cli.parser().parse_args(["--data", str(tmp_path), "doctor"])
+    after = cli.parser().parse_args(["doctor", "--data", str(tmp_path)])
+    assert before.data == after.data == tmp_path
+    assert cli.parser().parse_args(["doctor"]).data is None
