@@ -28,7 +28,7 @@ from rag.serve import serve
 from rag.specialists import Specialist, read
 from rag.store.lock import owner
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.5
 SETTLED = {"ready", "failed"}
 MOST_HITS = 1000
 

@@ -30,11 +30,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ingest.parsers import PDF
 from ingest.parsers.pdf import SCANNED
 from rag.config import Settings
 from rag.errors import BadFile, MunimentError, TooLarge
-from rag.types import Box, Page, TextBox
+from rag.types import HUNDREDTHS, Boxes, Page, TextBox
 
 HEADER = struct.Struct(">II")
 """Before each frame: the length of its JSON, and of the boxes behind it, in bytes."""
@@ -46,6 +48,7 @@ _TITLE = 200
 _LONGEST_DETAIL = 1000
 _MEGABYTE = 1_000_000
 _BOX = struct.Struct("<6i")
+_FARTHEST = 100_000_000
 _TENTHS = 10
 """Boxes travel in whole tenths of a point."""
 
@@ -159,19 +162,24 @@ def _page(frame: Frame, number: int) -> Page:
             text,
             width=float(message["width"]),
             height=float(message["height"]),
-            boxes=tuple(_boxes(frame.blob, len(text))),
+            boxes=_boxes(frame.blob, len(text)),
             headings=tuple(_spans(message["headings"], len(text))),
         )
     except (KeyError, TypeError, ValueError, struct.error) as error:
         raise _untrusted() from error
 
 
-def _boxes(blob: bytes, length: int) -> Iterator[TextBox]:
-    for start, end, x0, y0, x1, y1 in _BOX.iter_unpack(blob):
-        if not (0 <= start < end <= length and x0 < x1 and y0 < y1):
-            raise _untrusted()
-        box = Box(x0 / _TENTHS, y0 / _TENTHS, x1 / _TENTHS, y1 / _TENTHS)
-        yield TextBox(start, end, box)
+def _boxes(blob: bytes, length: int) -> Sequence[TextBox]:
+    """Return the boxes of a page, after checking that each lies in its text and has an inside."""
+    if not blob:
+        return ()
+    table = np.frombuffer(blob, dtype="<i4").reshape(-1, 6)
+    start, end, x0, y0, x1, y1 = table.T
+    if not np.all((start >= 0) & (start < end) & (end <= length) & (x0 < x1) & (y0 < y1)):
+        raise _untrusted()
+    if np.any(np.abs(table[:, 2:]) > _FARTHEST):
+        raise _untrusted()
+    return Boxes(np.hstack([table[:, :2], table[:, 2:] * int(HUNDREDTHS / _TENTHS)]))
 
 
 def _spans(rows: Sequence[Sequence[int]], length: int) -> Iterator[tuple[int, int]]:

@@ -11,9 +11,10 @@ the doors show it as ``None``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,10 @@ Vector = NDArray[np.float32]
 
 Vectors = NDArray[np.float32]
 """Embeddings, shape (count, dimension), each row of unit length."""
+
+
+HUNDREDTHS = 100.0
+"""Steps a point of the coordinates that are kept: 0.004 mm."""
 
 
 class Status(StrEnum):
@@ -79,6 +84,42 @@ class TextBox:
     box: Box
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Boxes(Sequence[TextBox]):
+    """The text boxes of a page as a table, made into values only when they are looked at.
+
+    ``table`` has shape (count, 6): start, end, x0, y0, x1, y1, the last four in HUNDREDTHS.
+    """
+
+    table: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @overload
+    def __getitem__(self, index: int) -> TextBox: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Boxes: ...
+
+    def __getitem__(self, index: int | slice) -> TextBox | Boxes:
+        if isinstance(index, slice):
+            return Boxes(self.table[index])
+        start, end, *corners = self.table[index].tolist()
+        return TextBox(start, end, Box(*(corner / HUNDREDTHS for corner in corners)))
+
+    def __iter__(self) -> Iterator[TextBox]:
+        for start, end, x0, y0, x1, y1 in self.table.tolist():
+            box = Box(x0 / HUNDREDTHS, y0 / HUNDREDTHS, x1 / HUNDREDTHS, y1 / HUNDREDTHS)
+            yield TextBox(start, end, box)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page as read from a file; ``text`` is canonical and never changed afterwards.
@@ -93,7 +134,7 @@ class Page:
     kind: PageKind = PageKind.TEXT
     width: float = 0.0
     height: float = 0.0
-    boxes: tuple[TextBox, ...] = ()
+    boxes: Sequence[TextBox] = ()
     headings: tuple[tuple[int, int], ...] = ()
     confidence: float | None = None
 

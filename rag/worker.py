@@ -39,7 +39,12 @@ NO_ROOM = (
     "There is no room left on the disk. Free some space; this document is read as soon as there is."
 )
 
-_LANES: Mapping[str, tuple[str, ...]] = {PARSE: (PARSE, ERASE), INDEX: (INDEX, ERASE)}
+# Two that index: while one writes its vectors, the other's text keeps the embedders busy.
+_LANES: Mapping[str, tuple[str, ...]] = {
+    PARSE: (PARSE, ERASE),
+    INDEX: (INDEX, ERASE),
+    "index-2": (INDEX,),
+}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -58,7 +63,7 @@ class Pace:
 
 
 class Worker:
-    """Two threads that do jobs until they are stopped."""
+    """Threads that do jobs until they are stopped: one that parses, two that index."""
 
     def __init__(
         self, jobs: Jobs, handlers: Mapping[str, Handler], pace: Pace | None = None

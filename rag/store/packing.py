@@ -13,10 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.types import Box, TextBox
-
-UNIT = 100.0
-"""Steps a point."""
+from rag.types import HUNDREDTHS, Boxes, TextBox
 
 _LIMIT = 2**31 - 1
 _FAST = 1
@@ -26,22 +23,21 @@ def pack_boxes(boxes: Sequence[TextBox]) -> bytes:
     """Return boxes as bytes; none are no bytes."""
     if not boxes:
         return b""
+    if isinstance(boxes, Boxes):
+        return _pack(boxes.table.astype(np.int64))
     offsets = np.array([(item.start, item.end) for item in boxes], dtype=np.int64)
     places = np.array(
         [(item.box.x0, item.box.y0, item.box.x1, item.box.y1) for item in boxes], dtype=np.float64
     )
-    steps = np.rint(np.nan_to_num(places).clip(-_LIMIT / UNIT, _LIMIT / UNIT) * UNIT)
+    steps = np.rint(
+        np.nan_to_num(places).clip(-_LIMIT / HUNDREDTHS, _LIMIT / HUNDREDTHS) * HUNDREDTHS
+    )
     return _pack(np.hstack([offsets, steps.astype(np.int64)]))
 
 
-def unpack_boxes(data: bytes) -> tuple[TextBox, ...]:
+def unpack_boxes(data: bytes) -> Sequence[TextBox]:
     """Return what :func:`pack_boxes` was given, coordinates rounded."""
-    table = _unpack(data, 6)
-    spans = table[:, :2].tolist()
-    places = (table[:, 2:] / UNIT).tolist()
-    return tuple(
-        TextBox(span[0], span[1], Box(*place)) for span, place in zip(spans, places, strict=True)
-    )
+    return Boxes(_unpack(data, 6)) if data else ()
 
 
 def pack_spans(spans: Sequence[tuple[int, int]]) -> bytes:
