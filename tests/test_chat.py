@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rag import config
@@ -196,6 +196,9 @@ TALK = st.lists(
 
 
 @given(TALK, st.integers(0, 2**32))
+@example(["</", "<think>", "</think>", " "], 1 << 17)
+@example(["a", "</think>", " ", "th"], 1 << 9)
+@example(["<think>", "İ" * 8, "</think>", "a"], 1 << 15)
 def test_thinking_is_dropped_however_the_pieces_are_cut(parts: list[str], cuts: int) -> None:
     text = "".join(parts)
     whole = Thinking()

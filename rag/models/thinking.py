@@ -14,65 +14,66 @@ from rag.errors import ModelBroke
 from rag.models.messages import Ending, Stream
 
 _NAMES = ("think", "thinking", "thought", "reasoning")
-_OPEN = re.compile(rf"<({'|'.join(_NAMES)})>", re.IGNORECASE)
-_STRAY = re.compile(rf"</({'|'.join(_NAMES)})>\s*", re.IGNORECASE)
+_TAG = re.compile(rf"<(/?)({'|'.join(_NAMES)})>", re.IGNORECASE | re.ASCII)
 _TAGS = tuple(f"<{slash}{name}>" for name in _NAMES for slash in ("", "/"))
 
 
 class Thinking:
-    """Takes pieces, gives back what of them is answer."""
+    """Takes pieces, gives back what of them is answer.
+
+    What it knows from one piece to the next is all it ever decides by, so that it does not matter
+    where the pieces were cut.
+    """
 
     def __init__(self) -> None:
         self.seen = False
         self._held = ""
         self._inside = ""
-        self._begun = False
+        self._space_dropped = True  # before the answer's first word, and after a closing tag
 
     def feed(self, piece: str) -> str:
         """Return the answer's text that is certain after this piece, possibly empty."""
-        text, self._held = self._held + piece, ""
+        text = self._held + piece
         said = ""
-        while text:
-            spoken, text = self._think(text) if self._inside else self._speak(text)
-            said += spoken
-        return self._started(said)
+        at = 0
+        for tag in _TAG.finditer(text):
+            said += self._speak(text[at : tag.start()])
+            self._pass(closing=bool(tag[1]), name=tag[2].lower())
+            at = tag.end()
+        certain = len(text) - _tag_begun(text[at:])
+        self._held = text[certain:]
+        return said + self._speak(text[at:certain])
 
     def finish(self) -> str:
         """Return what was held back because it could have been the beginning of a tag."""
         rest, self._held = self._held, ""
-        return "" if self._inside else self._started(rest)
+        return self._speak(rest)
 
-    def _think(self, text: str) -> tuple[str, str]:
-        end = f"</{self._inside}>"
-        at = text.lower().find(end)
-        if at < 0:
-            self._held = text[len(text) - _tag_begun(text, (end,)) :]
-            return "", ""
-        self._inside = ""
-        return "", text[at + len(end) :].lstrip()
+    def _speak(self, text: str) -> str:
+        """Return what of this text without tags is answer."""
+        if self._inside:
+            return ""
+        if self._space_dropped:
+            text = text.lstrip()
+            self._space_dropped = not text
+        return text
 
-    def _speak(self, text: str) -> tuple[str, str]:
-        match = _OPEN.search(text)
-        if match:
+    def _pass(self, *, closing: bool, name: str) -> None:
+        """Go into thinking or out of it; within it, only its own closing tag counts."""
+        if self._inside not in {"", name}:
+            return
+        if closing:
+            self._inside = ""
+            self._space_dropped = True
+        else:
             self.seen = True
-            self._inside = match[1].lower()
-            return _STRAY.sub("", text[: match.start()]), text[match.end() :]
-        keep = len(text) - _tag_begun(text, _TAGS)
-        self._held = text[keep:]
-        return _STRAY.sub("", text[:keep]), ""
-
-    def _started(self, said: str) -> str:
-        """Drop white space before the answer's first word."""
-        if not self._begun:
-            said = said.lstrip()
-            self._begun = bool(said)
-        return said
+            self._inside = name
 
 
-def _tag_begun(text: str, tags: tuple[str, ...]) -> int:
+def _tag_begun(text: str) -> int:
     """Return how many characters at the end of the text could be the beginning of a tag."""
     at = text.rfind("<")
-    if at < 0 or not any(tag.startswith(text[at:].lower()) for tag in tags):
+    if at < 0 or not any(tag.startswith(text[at:].lower()) for tag in _TAGS):
         return 0
     return len(text) - at
 
