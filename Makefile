@@ -14,6 +14,7 @@ RUN := $(VENV)/.ready-run
 EMBEDDED := $(VENV)/.ready-embedded
 TEST := $(VENV)/.ready-test
 MODELS := .venv-models/.ready-models
+RIVAL := .venv-rival/.ready-rival
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-slow test-models lint format docs compose bench pins clean
@@ -55,14 +56,14 @@ compose:
 	elif command -v docker-compose >/dev/null; then docker-compose config --quiet; \
 	else echo "no docker compose here: tests/test_deployment.py reads the file instead"; fi
 
-bench: $(TEST)  ## the benchmarks; each prints its own table
+bench: $(TEST) $(RIVAL)  ## the benchmarks; each prints its own table
 	@set -e; for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 pins: $(TEST)  ## write constraints.txt from .venv, after changing a dependency
 	$(BIN)/python scripts/make_pins.py
 
 clean:  ## remove what was built; documents and answers in data/var stay
-	rm -rf .venv .venv-models build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf .venv .venv-models .venv-rival build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \
 		.hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -77,6 +78,12 @@ $(EMBEDDED): $(PINS)
 
 $(RUN): $(PINS)
 	scripts/setup.sh run
+
+# What the benchmarks measure against; its pins contradict ours, so it lives by itself.
+$(RIVAL): $(TEST) bench/rivals/requirements.txt
+	$(BIN)/python -m venv .venv-rival
+	.venv-rival/bin/pip install -q -r bench/rivals/requirements.txt
+	@touch $@
 
 $(MODELS): $(TEST) constraints-models.txt
 	scripts/setup.sh models

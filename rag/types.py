@@ -26,8 +26,7 @@ Vectors = NDArray[np.float32]
 """Embeddings, shape (count, dimension), each row of unit length."""
 
 
-HUNDREDTHS = 100.0
-"""Steps a point of the coordinates that are kept: 0.004 mm."""
+HUNDREDTHS = 100.0  # steps a point of stored coordinates
 
 
 class Status(StrEnum):
