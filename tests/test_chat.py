@@ -153,11 +153,12 @@ def test_a_page_asks_a_server_once_in_a_while() -> None:
 
 
 def test_a_server_that_hangs_does_not_hold_up_the_page() -> None:
-    with Replay({"GET /": invented({}, every=2500)}) as replay:
+    with Replay({"GET /": invented({}, every=60_000)}) as replay:
         begun = time.monotonic()
         for _ in range(5):
             choice = choose(machine(replay.url), AUTO)
-        assert time.monotonic() - begun < 1.5
+        assert time.monotonic() - begun < 30
+        assert replay.paths().count("GET /") <= 2
         assert choice.client is None
         assert "takes too long" in choice.why
 

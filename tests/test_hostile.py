@@ -29,7 +29,7 @@ def read(path: Path, settings: Settings) -> Parsed:
 @pytest.fixture
 def strict(settings: Settings) -> Settings:
     """Return settings with which nothing takes long."""
-    return replace(settings, parse_cpu_seconds=5, parse_wall_seconds=20, parse_memory_mb=400)
+    return replace(settings, parse_cpu_seconds=5, parse_wall_seconds=60, parse_memory_mb=400)
 
 
 def refused(path: Path, settings: Settings, words: str) -> None:
@@ -38,7 +38,7 @@ def refused(path: Path, settings: Settings, words: str) -> None:
     with pytest.raises((BadFile, TooLarge), match=words) as caught:
         read(path, settings)
     assert caught.value.remedy.endswith((".", "CPU_SECONDS."))
-    assert time.monotonic() - began < settings.parse_wall_seconds + 5
+    assert time.monotonic() - began < settings.parse_wall_seconds + 30
 
 
 # Broken
@@ -318,7 +318,7 @@ def settled(path: Path, settings: Settings) -> None:
             "file again.",
         )
     )
-    assert time.monotonic() - began < settings.parse_wall_seconds + 5
+    assert time.monotonic() - began < settings.parse_wall_seconds + 30
     assert read(make_pdf(path.with_name("next.pdf")), settings).pages[0].text
 
 

@@ -23,6 +23,7 @@ from rag.models.chat import Ending, Message
 from rag.models.messages import Stream
 from rag.specialists import Chat
 from tests.ollama_replay import Exchange, Replay, Routes, invented, recorded
+from tests.timing import done_within
 
 OPTIONS = Chat("ollama", "smollm2:135m", 2048, 60, 0.0, 1, think=False)
 LISTS: Routes = {
@@ -124,10 +125,13 @@ def test_not_running_is_told_at_once() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         settings = settings_for(f"http://127.0.0.1:{free.getsockname()[1]}")
-        begun = time.monotonic()
-        with pytest.raises(ModelUnavailable, match="ollama serve"):
-            finish(ollama.OllamaChat(settings, "x").stream([Message("user", "?")], OPTIONS))
-    assert time.monotonic() - begun < 2
+        chat = ollama.OllamaChat(settings, "x")
+
+        def try_it() -> None:
+            with pytest.raises(ModelUnavailable, match="ollama serve"):
+                finish(chat.stream([Message("user", "?")], OPTIONS))
+
+        assert done_within(2, try_it)
 
 
 @pytest.mark.parametrize("chat", [5], indirect=True)
@@ -138,7 +142,7 @@ def test_a_missing_model_names_the_way_to_get_it_and_those_there(chat: Replay) -
     assert "smollm2:135m" in caught.value.remedy
 
 
-SLOW = invented(line("Late"), line(done=True), every=4000)
+SLOW = invented(line("Late"), line(done=True), every=60_000)
 
 
 @pytest.mark.parametrize("chat", [SLOW], indirect=True)
@@ -148,7 +152,7 @@ def test_a_cold_model_is_said_to_be_loading(chat: Replay) -> None:
     assert next(stream) == ""  # a sign of life while it waits
     with pytest.raises(ModelTimeout, match="is being loaded"):
         finish(stream)
-    assert chat.hung_up.wait(2)
+    assert chat.hung_up.wait(20)
 
 
 @pytest.mark.parametrize("chat", [SLOW], indirect=True)
@@ -157,7 +161,7 @@ def test_a_loaded_model_that_says_nothing_is_a_timeout(chat: Replay) -> None:
         finish(ask(chat, first_token_seconds=1))
 
 
-STALLS = Exchange(lines=((1, '{"message":{"content":"One "}}\n'), (5000, "{}\n")))
+STALLS = Exchange(lines=((1, '{"message":{"content":"One "}}\n'), (60_000, "{}\n")))
 
 
 @pytest.mark.parametrize("chat", [STALLS], indirect=True)
@@ -266,8 +270,8 @@ def test_closing_in_mid_answer_hangs_up_at_once(chat: Replay) -> None:
     assert next(piece for piece in stream if piece)
     begun = time.monotonic()
     stream.close()
-    assert chat.hung_up.wait(1)
-    assert time.monotonic() - begun < 1
+    assert chat.hung_up.wait(20)
+    assert time.monotonic() - begun < 20
 
 
 @pytest.mark.parametrize("chat", [SLOW], indirect=True)
@@ -276,8 +280,8 @@ def test_closing_before_the_first_word_hangs_up_at_once(chat: Replay) -> None:
     assert next(stream) == ""
     begun = time.monotonic()
     stream.close()
-    assert chat.hung_up.wait(1)
-    assert time.monotonic() - begun < 1
+    assert chat.hung_up.wait(20)
+    assert time.monotonic() - begun < 20
 
 
 def model_row(name: str, size: int = 2_000_000_000) -> dict[str, object]:

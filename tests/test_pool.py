@@ -51,7 +51,7 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-def wait_until(met: Callable[[], bool], seconds: float = 10) -> bool:
+def wait_until(met: Callable[[], bool], seconds: float = 60) -> bool:
     end = time.monotonic() + seconds
     while not met() and time.monotonic() < end:
         time.sleep(0.02)
@@ -104,7 +104,7 @@ def test_leaving_early_drops_the_rest(shared: EmbedderPool) -> None:
     batches.close()  # type: ignore[attr-defined]
     start = time.monotonic()
     shared.embed(["after that"])
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60
 
 
 def test_several_threads_may_use_one(shared: EmbedderPool, settings: Settings) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import pytest
 from rag.search.periods import periods
 from rag.search.routing import Directory, Route, route
 from rag.text.terms import content_terms
+from tests.timing import done_within
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,9 @@ def test_thousands_of_documents_are_routed_quickly() -> None:
         for n in range(5000)
     ]
     directory = Directory(documents)
-    began = time.perf_counter()
-    found = route("What did Company77 earn in 2013?", directory, lambda _: {})
-    assert time.perf_counter() - began < 0.5
+    question = "What did Company77 earn in 2013?"
+    assert done_within(0.5, lambda: route(question, directory, lambda _: {}))
+    found = route(question, directory, lambda _: {})
     assert found.meant[0] == 77 * 25 + 13
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.text.sentences import sentences
+from tests.timing import grows_linearly
 
 
 def cut(text: str) -> list[str]:
@@ -163,12 +162,4 @@ def test_a_reference_at_a_line_s_end_is_no_new_clause() -> None:
     "unit", ["a", ".", " ", "\n", "A. ", ".\n", "a\n", "(", "1.", "— ", "\t\n", '."', "。", "1 "]
 )
 def test_the_time_is_linear_in_the_length(unit: str) -> None:
-    def seconds(length: int) -> float:
-        text = unit * (length // len(unit))
-        began = time.process_time()
-        sentences(text)
-        return time.process_time() - began
-
-    seconds(10_000)
-    small, large = seconds(25_000), seconds(100_000)
-    assert large < 12 * small + 0.1
+    assert grows_linearly(lambda size: sentences(unit * (size // len(unit))), 25_000, 200_000)
