@@ -46,7 +46,7 @@ def passages(pages: Sequence[Page], tokens: Tokens, recipe: IndexRecipe) -> list
         pages: the pages of one document, in order; a heading holds until the next one, also
             across pages.
         tokens: the embedder's tokens and how many it reads; asked once a page.
-        recipe: how long a passage is to be, and whether headings are embedded with it.
+        recipe: how long a passage is to be, and how long a heading that is embedded with it.
     """
     found: list[Passage] = []
     heading = ""
@@ -81,7 +81,7 @@ class _Cutter:
     def __init__(self, tokens: Tokens, recipe: IndexRecipe) -> None:
         self._tokens = tokens
         self._aim = max(1, recipe.passages.characters)
-        self._with_headings = recipe.passages.headings
+        self._heading_characters = recipe.passages.heading_characters
         self._limit = max(1, tokens.limit)
         self._shortened: dict[str, tuple[str, int]] = {"": ("", 0)}
 
@@ -104,9 +104,11 @@ class _Cutter:
         """Return the spans of the passages of one page."""
         starts = [start for start, _ in self._tokens.spans(text)]
         room = self._limit
-        if self._with_headings:
-            names = [before, *(text[start:end].strip() for start, end in marks)]
-            room -= max(self._heading(name)[1] for name in names)
+        names = [before, *(text[start:end].strip() for start, end in marks)]
+        embedded = [self._heading(name) for name in names]
+        room -= max(
+            (count for head, count in embedded if len(head) <= self._heading_characters), default=0
+        )
         units = list(self._units(text, marks, starts, room))
         return self._packed(text, units, starts, room)
 

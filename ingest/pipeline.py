@@ -132,7 +132,7 @@ class Pipeline:
         """Make the vectors that are missing, and keep each batch as soon as it is there."""
         recipe = self._recipe
         missing = self._passages.missing_embeddings(
-            version.id, recipe.hash, headings=recipe.passages.headings
+            version.id, recipe.hash, heading_characters=recipe.passages.heading_characters
         )
         if not missing:
             return

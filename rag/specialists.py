@@ -157,10 +157,14 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class Passages:
-    """How passages are cut: the length aimed at, in characters, and whether headings help."""
+    """How passages are cut: the length aimed at, in characters.
+
+    A heading of at most ``heading_characters`` is embedded before each passage under it; a longer
+    one tells little and costs much. 0 embeds none.
+    """
 
     characters: int
-    headings: bool
+    heading_characters: int
 
 
 @dataclass(frozen=True, slots=True)

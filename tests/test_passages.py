@@ -310,7 +310,7 @@ def test_each_recipe_has_vectors_of_its_own(shelf: Shelf) -> None:
     ids = [item for item, _ in shelf.passages.missing_embeddings(version_id, RECIPE)]
     shelf.passages.write_embeddings(RECIPE, ids, np.ones((1, 4), dtype=np.float32))
     assert list(shelf.passages.embeddings(version_id, OTHER)) == []
-    missing = shelf.passages.missing_embeddings(version_id, OTHER, headings=True)
+    missing = shelf.passages.missing_embeddings(version_id, OTHER, heading_characters=100)
     assert missing == [(ids[0], "Rent\none")]
     assert shelf.passages.recipe_identity(OTHER) is None
     identity: dict[str, Any] = {"model": "bundled", "dimension": 384, "prompts": ["", ""]}

@@ -198,16 +198,16 @@ class Passages:
     # Embeddings (see rag.store.embeddings)
 
     def missing_embeddings(
-        self, version_id: int, recipe_hash: str, *, headings: bool = False
+        self, version_id: int, recipe_hash: str, *, heading_characters: int = 0
     ) -> list[tuple[int, str]]:
         """List a version's passages without a vector: id and the text to embed.
 
-        With ``headings`` a passage's heading stands before its text, on a line of its own.
+        A heading of at most ``heading_characters`` stands before the text, on a line of its own.
         """
         with self._database.read() as connection:
             missing = embeddings.missing(connection, version_id, recipe_hash)
         wanted = (stored for stored in self.passages(version_id) if stored.id in missing)
-        return [(stored.id, _to_embed(stored.passage, headings=headings)) for stored in wanted]
+        return [(stored.id, _to_embed(stored.passage, heading_characters)) for stored in wanted]
 
     def write_embeddings(self, recipe_hash: str, ids: Sequence[int], vectors: Vectors) -> None:
         """Keep the vectors of passages; passages that are gone by now are passed over."""
@@ -234,8 +234,9 @@ class Passages:
             return embeddings.identity(connection, recipe_hash)
 
 
-def _to_embed(passage: Passage, *, headings: bool) -> str:
-    return f"{passage.heading}\n{passage.text}" if headings and passage.heading else passage.text
+def _to_embed(passage: Passage, heading_characters: int) -> str:
+    headed = 0 < len(passage.heading) <= heading_characters
+    return f"{passage.heading}\n{passage.text}" if headed else passage.text
 
 
 def _insert_passages(
