@@ -1,7 +1,8 @@
 """The page in a real browser: what a paralegal does on the first day, and nothing leaves the origin.
 
 One server without a chat model and one with a slow one (recorded in the form of Ollama's) serve the
-whole file; each test has a window of its own. Every request of every window is watched.
+whole file; each test has a window of its own. Every request of every window is watched. The main
+path is walked in every run, the rest by ``make test-slow``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from rag.ui.samples import SAMPLE_WORKSPACE
 from tests import server
 from tests.ollama_replay import Replay, Routes, invented, recorded
 
-expect.set_options(timeout=15_000)  # these machines are small, and busy
+expect.set_options(timeout=30_000)  # these machines are small, and busy
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -184,6 +185,7 @@ def test_the_right_clause_is_quoted_and_boxed(archive: server.Server, page: Page
     assert boxed(page.locator(".st-key-page-picture img")) > 2000
 
 
+@pytest.mark.slow
 def test_marks_open_by_keyboard_and_say_no_more_than_was_checked(
     archive: server.Server, page: Page
 ) -> None:
@@ -212,6 +214,7 @@ def test_without_enough_evidence_it_abstains_and_shows_the_nearest(
     expect(page.get_by_label("Document", exact=True)).to_have_value(name)
 
 
+@pytest.mark.slow
 def test_a_conversation_is_deleted_from_the_side(archive: server.Server, page: Page) -> None:
     page.goto(at(archive))
     ask(page, "What does the trip to Skerrow lighthouse cost?")
@@ -266,6 +269,7 @@ def test_files_come_in_by_the_chooser_and_go_again(
     expect(page.locator("li.document .name")).to_have_text(["empty.txt", "two.md"])
 
 
+@pytest.mark.slow
 def test_thirty_files_at_once(archive: server.Server, page: Page, tmp_path: Path) -> None:
     new_workspace(archive, page, "Thirty")
     choose(page, texts(tmp_path, {f"letter {n:02}.txt": f"Letter {n}." for n in range(30)}))
@@ -320,6 +324,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server.Server]:
         started.stop()
 
 
+@pytest.mark.slow
 def test_a_refresh_in_mid_answer_loses_nothing_and_stop_keeps_what_was_said(
     spoken: server.Server, browser: Browser
 ) -> None:
@@ -342,6 +347,7 @@ def test_a_refresh_in_mid_answer_loses_nothing_and_stop_keeps_what_was_said(
     watched.close()
 
 
+@pytest.mark.slow
 def test_an_open_network_is_told_on_every_page(spoken: server.Server, browser: Browser) -> None:
     watched = Watched(browser, spoken.url)
     watched.page.goto(f"{spoken.url}/?workspace=W")

@@ -399,7 +399,14 @@ def test_no_byte_of_a_deleted_document_stays_in_the_database(tmp_path: Path) -> 
     store.database.close()
 
 
-def test_a_kill_at_any_moment_leaves_whole_documents(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "moments",
+    [(0.5,), pytest.param((0.3, 0.67, 1.04, 1.41), marks=pytest.mark.slow)],
+    ids=["once", "often"],
+)
+def test_a_kill_at_any_moment_leaves_whole_documents(
+    tmp_path: Path, moments: tuple[float, ...]
+) -> None:
     """A child takes in, replaces and deletes until it is killed; what is left must fit."""
     program = (
         "import sys, pathlib\n"
@@ -415,15 +422,15 @@ def test_a_kill_at_any_moment_leaves_whole_documents(tmp_path: Path) -> None:
         "        store.catalogue.delete_document(store.workspace.id, document.id)\n"
     )
     root = Path(__file__).parent.parent
-    for turn in range(3):
-        folder = tmp_path / str(turn)
+    for moment in moments:
+        folder = tmp_path / str(moment)
         process = subprocess.Popen(
             [sys.executable, "-c", program, str(folder)], cwd=root, stdout=subprocess.PIPE
         )
         assert process.stdout is not None
         with process.stdout as words:
             words.readline()
-            threading.Event().wait(0.3 + 0.37 * turn)
+            threading.Event().wait(moment)
             process.kill()
         process.wait()
         check_whole(folder)
