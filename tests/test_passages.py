@@ -89,7 +89,7 @@ def any_page(draw: st.DrawFn) -> Page:
     )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(page=any_page())
 def test_a_page_comes_back_as_it_was(shelf: Shelf, page: Page) -> None:
     version_id = shelf.put("before").newest.id
@@ -135,7 +135,7 @@ def test_half_a_surrogate_pair_is_refused_with_a_sentence(shelf: Shelf) -> None:
 # Passages
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(text=st.text(min_size=1, max_size=300), data=st.data())
 def test_a_passage_is_always_the_slice_of_its_page(
     shelf: Shelf, text: str, data: st.DataObject
@@ -226,7 +226,7 @@ def test_every_term_of_a_text_finds_it(shelf: Shelf, text: str) -> None:
         assert shelf.texts(fulltext.quote(term), shelf.whole()) == [f"see {text} here"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(term=st.text(min_size=1, max_size=20))
 def test_any_term_is_data_never_syntax(shelf: Shelf, term: str) -> None:
     found = shelf.passages.match(f'{fulltext.quote(term)} OR "never"', shelf.whole(), 5)
