@@ -341,7 +341,7 @@ def test_the_data_folder_is_named_by_argument_or_variable(
     assert len(run("documents", "--workspace", "Matter 7")[1]) == 3
 
 
-def test_a_process_of_its_own_says_nothing_beside(data: Path) -> None:
+def test_a_process_of_its_own_says_nothing_beside(run: Run, data: Path) -> None:
     """As a program calls it: rows to a pipe, no progress bar, no warning, no word of a library."""
     at = ["--workspace", "Matter 7", "--data", str(data)]
     done = subprocess.run(
@@ -354,13 +354,7 @@ def test_a_process_of_its_own_says_nothing_beside(data: Path) -> None:
     assert done.stderr == b""
     (row,) = _rows(done.stdout.decode().splitlines())
     assert (row["document"], row["status"]) == ("LICENSE", "ready")
-    gone = subprocess.run(
-        [sys.executable, ROOT / "cli.py", "delete", "LICENSE", *at],
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
-    assert (gone.returncode, gone.stdout, gone.stderr) == (0, b"", b"")
+    assert run("delete", "LICENSE", *at) == (0, [], "")
 
 
 def test_a_reader_who_leaves_is_no_failure(tmp_path: Path) -> None:
@@ -375,6 +369,7 @@ def test_a_reader_who_leaves_is_no_failure(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_progress_is_drawn_on_a_terminal_only(tmp_path: Path) -> None:
     """The same call with its standard error on a terminal draws a bar there."""
     (tmp_path / "a.txt").write_text(LEASE)

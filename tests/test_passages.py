@@ -334,7 +334,8 @@ def test_vectors_of_what_was_deleted_meanwhile_are_passed_over(shelf: Shelf) -> 
 # Speed
 
 
-def test_a_large_document_is_written_in_a_few_seconds(shelf: Shelf) -> None:
+@pytest.mark.parametrize("count", [200, pytest.param(1000, marks=pytest.mark.slow)])
+def test_a_large_document_is_written_in_a_few_seconds(shelf: Shelf, count: int) -> None:
     words = [f"word{number * 7919 % 3000}" for number in range(450)]
     text = " ".join(words)
     length = len(text) // 10
@@ -344,7 +345,7 @@ def test_a_large_document_is_written_in_a_few_seconds(shelf: Shelf) -> None:
             text,
             boxes=tuple(TextBox(at, at + 7, Box(at, 1, at + 40, 12)) for at in range(0, 3600, 8)),
         )
-        for number in range(1, 501)
+        for number in range(1, count + 1)
     ]
     cut = [
         Passage(page.number, at, at + length, page.text[at : at + length])
@@ -354,8 +355,8 @@ def test_a_large_document_is_written_in_a_few_seconds(shelf: Shelf) -> None:
     added = shelf.catalogue.add_upload(shelf.first.id, "large.pdf", "f" * 64, 1).document
     begun = time.thread_time()
     shelf.passages.write_parsed(added.newest.id, pages, cut)
-    assert time.thread_time() - begun < 15  # about 1 s
-    assert shelf.passages.passage_count(shelf.first.id) == 5_000
+    assert time.thread_time() - begun < 15  # about 2 s for the larger
+    assert shelf.passages.passage_count(shelf.first.id) == 10 * count
     query = " OR ".join(fulltext.quote(term) for term in terms(" ".join(words[:2])))
     assert len(shelf.passages.match(query, shelf.whole(), 50)) == 50
     assert done_within(1, lambda: shelf.passages.match(query, shelf.whole(), 50))

@@ -45,6 +45,14 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_what_is_set_up_is_found_without_opening_any_of_it() -> None:
+    found = run("--models", config.load({}).models)
+    assert found.returncode == 0, found.stderr
+    assert "already there" in found.stdout
+    assert found.stdout.splitlines()[-1] == ""
+
+
+@pytest.mark.slow
 def test_setting_up_writes_once_without_socket_or_torch(tmp_path: Path) -> None:
     first = run("--models", tmp_path)
     assert first.returncode == 0, first.stderr
