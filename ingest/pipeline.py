@@ -5,7 +5,7 @@ transaction; from then on they are found by keyword. ``index`` gives the passage
 makes the version ready. ``erase`` takes away what deleting left outside the database. The worker
 (:mod:`rag.worker`) calls them, one job at a time each, and sees to retries and failures.
 
-SQL is the truth. Vectors are kept there batch by batch as they are made, so an interrupted
+SQL is the truth. Vectors are kept there, some at a time, as they are made, so an interrupted
 ``index`` goes on where it was; only then do they go to the vector store, whole; and only then does
 one transaction make the version ready. Whatever crashes in between, the job is still there and
 doing it again changes nothing. A document deleted or cancelled meanwhile is noticed, and what was
@@ -16,6 +16,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+
+import numpy as np
 
 from ingest import sandbox
 from ingest.chunk import passages as cut
@@ -28,7 +31,10 @@ from rag.store.catalogue import Catalogue
 from rag.store.files import Originals
 from rag.store.jobs import Interrupted, Job, Jobs
 from rag.store.passages import Passages
-from rag.types import Version
+from rag.types import Vectors, Version
+
+WRITTEN_AT_ONCE = 128
+"""Vectors written in one transaction: about a second's work of two processor cores."""
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +144,8 @@ class Pipeline:
             return
         if self._passages.recipe_identity(recipe.hash) is None:
             self._passages.record_recipe(recipe.hash, model_identity(recipe, self._settings))
-        for rows, vectors in self._pool.embed_batches([text for _, text in missing]):
+        made = self._pool.embed_batches([text for _, text in missing])
+        for rows, vectors in _gathered(made, WRITTEN_AT_ONCE):
             _unless_stopped(job)
             self._passages.write_embeddings(recipe.hash, [missing[row][0] for row in rows], vectors)
 
@@ -152,6 +159,22 @@ class Pipeline:
     def _unwanted(self, job: Job, error: Exception) -> Exception:
         """Return what to raise: a job that was called off is no failure."""
         return Interrupted() if job.stopped() or not self._jobs.alive(job.id) else error
+
+
+def _gathered(
+    batches: Iterator[tuple[list[int], Vectors]], least: int
+) -> Iterator[tuple[list[int], Vectors]]:
+    """Join batches until each but the last has so many rows: a transaction costs like many rows."""
+    rows: list[int] = []
+    parts: list[Vectors] = []
+    for some, vectors in batches:
+        rows += some
+        parts.append(vectors)
+        if len(rows) >= least:
+            yield rows, np.concatenate(parts)
+            rows, parts = [], []
+    if rows:
+        yield rows, np.concatenate(parts)
 
 
 def _unless_stopped(job: Job) -> None:

@@ -36,7 +36,7 @@ from ingest.parsers import PDF
 from ingest.parsers.pdf import SCANNED
 from rag.config import Settings
 from rag.errors import BadFile, MunimentError, TooLarge
-from rag.types import HUNDREDTHS, Boxes, Page, TextBox
+from rag.types import Boxes, Page, TextBox
 
 HEADER = struct.Struct(">II")
 """Before each frame: the length of its JSON, and of the boxes behind it, in bytes."""
@@ -47,11 +47,7 @@ _PAUSE = 0.2
 _TITLE = 200
 _LONGEST_DETAIL = 1000
 _MEGABYTE = 1_000_000
-_BOX = struct.Struct("<6i")
-_FARTHEST = 100_000_000
-_TENTHS = 10
-"""Boxes travel in whole tenths of a point."""
-
+_FARTHEST = 1_000_000_000
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +175,7 @@ def _boxes(blob: bytes, length: int) -> Sequence[TextBox]:
         raise _untrusted()
     if np.any(np.abs(table[:, 2:]) > _FARTHEST):
         raise _untrusted()
-    return Boxes(np.hstack([table[:, :2], table[:, 2:] * int(HUNDREDTHS / _TENTHS)]))
+    return Boxes(table.astype(np.int32))
 
 
 def _spans(rows: Sequence[Sequence[int]], length: int) -> Iterator[tuple[int, int]]:
@@ -190,13 +186,12 @@ def _spans(rows: Sequence[Sequence[int]], length: int) -> Iterator[tuple[int, in
 
 
 def pack(boxes: Sequence[TextBox]) -> bytes:
-    """Return boxes as the bytes that travel behind a page's frame."""
-    packed = []
-    for item in boxes:
-        box = item.box
-        corners = (round(side * _TENTHS) for side in (box.x0, box.y0, box.x1, box.y1))
-        packed.append(_BOX.pack(item.start, item.end, *corners))
-    return b"".join(packed)
+    """Return a parser's boxes as the bytes that travel behind a page's frame."""
+    if isinstance(boxes, Boxes):
+        return boxes.table.astype("<i4").tobytes()
+    if boxes:
+        raise TypeError("a parser gives its boxes as a table")
+    return b""
 
 
 def _untrusted() -> BadFile:

@@ -80,8 +80,8 @@ def _open_session(graph: Path) -> onnxruntime.InferenceSession:
     # Several processes with a thread each do more than one with several (bench/embed.py).
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    # The arena keeps the memory of the longest text for good, and is no faster without padding.
-    options.enable_cpu_mem_arena = False
+    # The arena keeps a few megabytes, and with large memory pages saves time (see pool_child).
+    options.enable_cpu_mem_arena = True
     options.enable_mem_pattern = False
     # Further optimising would join sums and normalisations again (see onnx_graph).
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC

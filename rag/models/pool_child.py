@@ -70,4 +70,10 @@ class Child:
 
 def _environment() -> dict[str, str]:
     path = [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+    return {
+        # Memory in large pages where the system has them: embedding is a twentieth faster.
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+        "OPENBLAS_NUM_THREADS": "1",
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path),
+    }

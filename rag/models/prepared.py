@@ -15,7 +15,7 @@ from rag.errors import BadSetting, ModelMissing
 from rag.models import bundled
 
 IDENTITY = "model.json"
-FORMAT = 4
+FORMAT = 5
 """Raised when the graph writer changes, so that set-up writes the files again."""
 
 REMEDY = "Prepare it again: python -m rag.models.prepare"

@@ -68,18 +68,23 @@ def content_terms(text: str) -> list[str]:
     return [term for word in _words(text) if word not in STOP_WORDS for term in _terms_of(word)]
 
 
-def _words(text: str) -> Iterator[str]:
-    """Yield the raw casefolded words of ``text``, hyphens at line ends and ligatures mended."""
+def _words(text: str) -> list[str]:
+    """Return the raw casefolded words of ``text``, hyphens at line ends and ligatures mended."""
     text = _SOFT.sub("", text)
     text = _BROKEN.sub("", text)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
-    for match in _WORD.finditer(text.casefold()):
-        word = match.group()
-        if len(word) > LONGEST and not word.isascii() and _UNSPACED.search(word):
-            yield from (word[at : at + LONGEST] for at in range(0, len(word), LONGEST - 1))
-        else:
-            yield word[:LONGEST]
+    words = _WORD.findall(text.casefold())
+    if max(map(len, words), default=0) <= LONGEST:
+        return words
+    return [piece for word in words for piece in _shortened(word)]
+
+
+def _shortened(word: str) -> list[str]:
+    """Return a word cut at its limit; what is written without spaces loses nothing by it."""
+    if len(word) > LONGEST and not word.isascii() and _UNSPACED.search(word):
+        return [word[at : at + LONGEST] for at in range(0, len(word), LONGEST - 1)]
+    return [word[:LONGEST]]
 
 
 @lru_cache(maxsize=200_000)
