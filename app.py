@@ -13,7 +13,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Mount, Route
 
 from ingest.engine import open_engine
@@ -53,10 +53,20 @@ async def healthz(_: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"})
 
 
+async def home(request: Request) -> RedirectResponse:
+    """Lead from the address one would guess for *Ask* to the one it has, the first page's."""
+    return RedirectResponse("/?" + request.url.query if request.url.query else "/")
+
+
 app = st.App(
     Path(ui.__file__).parent / "script.py",
     lifespan=lifespan,
-    routes=[Mount("/api", create_api(door.assistant)), Route("/healthz", healthz), *files.routes()],
+    routes=[
+        Mount("/api", create_api(door.assistant)),
+        Route("/healthz", healthz),
+        Route("/ask", home),
+        *files.routes(),
+    ],
     middleware=[Middleware(Guard, allowed_hosts=settings.allowed_hosts.split(","))],
     on_script_error=on_script_error,
 )

@@ -53,7 +53,7 @@ def arrangements(cores: int) -> list[Arrangement]:
 def run(arrangement: Arrangement, seconds: float) -> float:
     """Embed for some seconds in this process; return tokens a second."""
     model = prepared.open_model(config.load())
-    ids = tokens.encode(tokens.read_tokenizer(model.tokenizer), " ".join(TEXTS), marks=False).ids
+    ids = tokens.Reading(model.tokenizer).ids(" ".join(TEXTS))
     rows = np.array([ids[start : start + LENGTH] for start in range(arrangement.batch)], np.int64)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = arrangement.threads

@@ -50,13 +50,62 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """What each piece of evidence weighs; told in :mod:`rag.search.confidence`."""
+    """What each piece of evidence weighs; told in :mod:`rag.search.confidence`.
 
+    ``hits``: how many of the best are looked at.
+    """
+
+    hits: int
     bias: float
     cosine: float
     keyword: float
     coverage: float
     unseen_cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class Keywords:
+    """How words are weighed; told in :mod:`rag.search.keywords`.
+
+    ``k1`` and ``b`` are BM25's own two constants, at their customary values. ``average_terms`` are
+    those of a passage of average length. ``least_rarity`` is what a term that most passages have
+    still weighs, in shares of the rarity that is never negative. In an index of at least ``large``
+    passages, a term in a larger share of them than ``common`` finds no candidates by itself.
+    """
+
+    k1: float
+    b: float
+    average_terms: int
+    least_rarity: float
+    common: float
+    large: int
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """How documents are known by what they say of themselves; see :mod:`rag.search.routing`.
+
+    ``first_page``: characters of the first page that are looked at. A word among the first
+    ``kind_characters`` of ``kind_share`` of the documents says of what kind they are. From the sum
+    ``sure`` of its words' rarities on, a document counts as named for sure; those with at least the
+    share ``near`` of the best one's prior are meant together. ``period_share`` of a prior hangs on
+    the period, if one is named. A first-page word is a name when it keeps to its documents by
+    ``likeness`` beyond chance, 0..1, and weighs ``unspoken`` where the question does not write it
+    like a name; ``common_noun`` is what a file name's word weighs that the question writes small
+    and without a time ("the lease" may be any lease, "the 2019 lease" is one). ``least_left``: the
+    terms that must be left of a question for names and periods to be taken out of it.
+    """
+
+    first_page: int
+    kind_characters: int
+    kind_share: float
+    sure: float
+    near: float
+    period_share: float
+    likeness: float
+    unspoken: float
+    common_noun: float
+    least_left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +121,8 @@ class Retrieval:
     merge_characters: int
     merge_near: float
     open_place: int
+    keywords: Keywords
+    routing: Routing
     confidence: Confidence
 
 

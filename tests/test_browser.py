@@ -247,6 +247,12 @@ def test_a_link_leads_to_the_boxed_line(archive: server.Server, page: Page) -> N
     assert download.value.suggested_filename == cited["document"]
 
 
+def test_the_guessed_address_of_asking_leads_there(archive: server.Server, page: Page) -> None:
+    page.goto(at(archive, "ask"))
+    expect(page.get_by_placeholder("Ask about your documents")).to_be_visible()
+    assert page.url == at(archive)
+
+
 def test_files_come_in_by_the_chooser_and_go_again(
     archive: server.Server, page: Page, tmp_path: Path
 ) -> None:
@@ -365,7 +371,10 @@ def new_workspace(archive: server.Server, page: Page, name: str) -> None:
     page.get_by_role("button", name="New workspace").click()
     page.get_by_label("Name of the new workspace").fill(name)
     page.get_by_role("button", name="Create workspace").click()
-    expect(page.get_by_text("No documents yet")).to_be_visible()
+    # the page before may be as empty, and is there until the new one stands
+    expect(page.get_by_text(f"Drop files or folders into “{name}”")).to_be_visible()
+    expect(page.locator("input[type=file]")).to_have_count(1)
+    expect(page.get_by_text("No documents yet")).to_have_count(1)
 
 
 def texts(folder: Path, contents: dict[str, str]) -> list[Path]:

@@ -106,8 +106,8 @@ def test_any_text_has_a_vector(embedder: OnnxEmbedder) -> None:
 
 
 def test_marks_of_the_model_in_a_text_are_plain_words(embedder: OnnxEmbedder) -> None:
-    ids = embedder.tokenizer.encode("a [SEP] b").ids
-    mark = embedder.tokenizer.token_to_id("[SEP]")
+    ids = embedder.reading.ids("a [SEP] b")
+    mark = embedder.reading.tokenizer.token_to_id("[SEP]")
     assert ids[-1] == mark
     assert mark not in ids[:-1]
 

@@ -10,8 +10,9 @@ import pytest
 from rag.search import keywords
 from rag.search.routing import Route
 from rag.types import Query
-from tests.search_archive import SearchArchive
+from tests.search_archive import SearchArchive, retrieval
 
+RULES = retrieval().keywords
 LINES = [
     "The tenant gives six months notice to the landlord.",
     "The landlord repairs the roof and the walls.",
@@ -30,7 +31,8 @@ def archive(tmp_path: Path) -> Iterator[SearchArchive]:
 
 
 def wanted(archive: SearchArchive, text: str, route: Route | None = None) -> keywords.Words:
-    return keywords.words(archive.passages, Query(text, archive.scope()), route or Route())
+    query = Query(text, archive.scope())
+    return keywords.words(archive.passages, query, route or Route(), RULES)
 
 
 def covers(found: keywords.Words, text: str, document_id: int = 1) -> float:
@@ -87,7 +89,7 @@ def test_what_was_said_by_routing_is_no_word_unless_it_is_all_there_is(
 
 def test_learned_terms_are_added_by_weight(archive: SearchArchive) -> None:
     query = Query("roof", archive.scope(), terms={"wall": 0.5, "roof": 1.0})
-    weights = keywords.words(archive.passages, query, Route()).weights
+    weights = keywords.words(archive.passages, query, Route(), RULES).weights
     plain = wanted(archive, "roof wall").weights
     assert weights["roof"] == pytest.approx(2 * plain["roof"])
     assert weights["wall"] == pytest.approx(0.5 * plain["wall"])

@@ -11,7 +11,10 @@ import pytest
 from rag.search.periods import periods
 from rag.search.routing import Directory, Route, route
 from rag.text.terms import content_terms
+from tests.search_archive import retrieval
 from tests.timing import done_within
+
+RULES = retrieval().routing
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ def routed(question: str, documents: list[Said]) -> Route:
     def counts(term: str) -> Mapping[int, int]:
         return {number: found[term] for number, found in index.items() if term in found}
 
-    return route(question, Directory(documents), counts)
+    return route(question, Directory(documents, RULES), counts)
 
 
 def best(question: str, documents: list[Said] | None = None) -> int | None:
@@ -115,13 +118,13 @@ def test_file_names_of_all_kinds(question: str, name: str) -> None:
 
 def test_what_routing_has_had_is_left_out_of_the_question() -> None:
     asked = "What was the gross margin of Alfa in Q1 2023?"
-    assert routed(asked, REPORTS).left_of(asked) == "What was the gross margin of in"
+    assert routed(asked, REPORTS).left_of(asked, 2) == "What was the gross margin of in"
     asked = "What was the gross margin?"
-    assert routed(asked, REPORTS).left_of(asked) == asked
+    assert routed(asked, REPORTS).left_of(asked, 2) == asked
     asked = "What does Alfa say of Bravo and its margin?"
-    assert routed(asked, REPORTS).left_of(asked) == asked
+    assert routed(asked, REPORTS).left_of(asked, 2) == asked
     asked = "Alfa's 2023 Q1"
-    assert routed(asked, REPORTS).left_of(asked) == asked
+    assert routed(asked, REPORTS).left_of(asked, 2) == asked
 
 
 def test_a_year_covered_by_a_range_is_the_latest_ones() -> None:
@@ -137,7 +140,7 @@ def test_a_common_word_on_one_first_page_is_no_name_if_all_documents_use_it() ->
     def counts(term: str) -> Mapping[int, int]:
         return dict.fromkeys(range(10), 5) if term == "inventori" else {}
 
-    assert route("What is the inventory?", Directory(documents), counts).priors == {}
+    assert route("What is the inventory?", Directory(documents, RULES), counts).priors == {}
 
 
 def test_one_document_needs_no_routing() -> None:
@@ -149,7 +152,7 @@ def test_thousands_of_documents_are_routed_quickly() -> None:
         Said(n, f"{2000 + n % 25} Company{n // 25} report.pdf", "", "Annual report " * 50)
         for n in range(2500)
     ]
-    directory = Directory(documents)
+    directory = Directory(documents, RULES)
     question = "What did Company77 earn in 2013?"
     assert done_within(0.5, lambda: route(question, directory, lambda _: {}))
     found = route(question, directory, lambda _: {})

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from rag import config, specialists
 from rag.errors import BadSetting
-from rag.models.tokens import FakeTokens, Tokens, open_tokens
+from rag.models import prepared
+from rag.models.tokens import FakeTokens, Reading, Tokens, open_tokens
 from rag.specialists import IndexRecipe
 from tests.timing import done_within, grows_linearly
 
@@ -32,6 +33,21 @@ def test_spans_are_in_order_and_within_the_text(tokens: Tokens, text: str) -> No
         assert before[0] <= start
         assert before[1] <= end
         before = (start, end)
+
+
+@given(
+    text=st.text(
+        st.characters() | st.sampled_from(" \n\t\xa0\u3000\u0301\u200bé中1,.[]"), max_size=60
+    )
+)
+@example(text="e \u0301 x\u0301\x00y [SEP] 中文 \u2028a\u3000b " + "w" * 120)
+def test_words_read_one_by_one_are_what_the_whole_text_is(text: str) -> None:
+    path = prepared.open_model(config.load({})).tokenizer
+    by_word, whole = Reading(path), Reading(path)
+    assert by_word.word_by_word
+    whole.word_by_word = False
+    assert by_word.ids(text) == whole.ids(text)
+    assert by_word.spans(text) == whole.spans(text)
 
 
 def test_a_character_taken_apart_counts_as_often_as_the_model_reads_it(tokens: Tokens) -> None:

@@ -29,7 +29,7 @@ class OnnxEmbedder:
 
     def __init__(self, graph: Path, tokenizer: Path, embedding: Embedding) -> None:
         self.embedding = embedding
-        self.tokenizer = tokens.read_tokenizer(tokenizer)
+        self.reading = tokens.Reading(tokenizer)
         self.session = _open_session(graph)
         self.dimension: int = self.session.get_outputs()[0].shape[1]
 
@@ -48,7 +48,7 @@ class OnnxEmbedder:
         return vectors if len(rows) == len(places) else vectors[places]
 
     def _vector(self, text: str, prompt: str, *, question: bool) -> Vectors:
-        ids = tokens.encode(self.tokenizer, prompt + text).ids
+        ids = self.reading.ids(prompt + text)
         if len(ids) <= self.embedding.max_tokens:
             return self._run(ids)
         if not question:

@@ -6,6 +6,10 @@ the tokens a model adds by itself (start, end) are left out. Characters that the
 drops (control characters, some accents on their own) belong to no token; a character that it takes
 apart (a Korean syllable) may belong to several, whose spans then overlap.
 
+A model like BERT reads each word by itself, and a few thousand words make up most of any text; so
+what a word's tokens are is kept, which is twice as fast. Models that look across spaces are given
+the whole text.
+
 Surprising: words that stand for a model's own marks, such as ``[SEP]``, are read as plain text
 here, so that a document cannot steer the model with them.
 """
@@ -13,10 +17,14 @@ here, so that a document cannot steer the model with them.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
 from tokenizers import Encoding, Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from rag.config import Settings
 from rag.errors import BadSetting
@@ -25,6 +33,13 @@ from rag.specialists import Embedding, IndexRecipe
 
 MARKS = 2
 """Tokens a model adds around a text: a start and an end."""
+
+_KNOWN_WORDS = 8_192
+_LONGEST_KNOWN = 40
+_WORD = re.compile(r"[^ \n\t\xa0]+")
+"""What stands between white space that every such model takes for white space."""
+
+_Pieces = tuple[list[int], list[tuple[int, int]]]
 
 BUNDLED = "bundled"
 """The recipe's word for the model that comes with Muniment."""
@@ -54,22 +69,53 @@ class FakeTokens:
         return [match.span() for match in re.finditer(r"\w+|[^\w\s]", text)]
 
 
-class ModelTokens:
-    """The tokens of a model, from its ``tokenizer.json``."""
+class Reading:
+    """Reads texts as a model does, from its ``tokenizer.json``. Safe in threads."""
 
-    def __init__(self, path: Path, embedding: Embedding) -> None:
+    def __init__(self, path: Path) -> None:
         self.tokenizer = read_tokenizer(path)
-        prompt = self.count(embedding.passage_prompt)
-        self.limit = embedding.max_tokens - MARKS - prompt
+        self.word_by_word = _is_word_by_word(self.tokenizer)
+        self._known = lru_cache(maxsize=_KNOWN_WORDS)(self._read)
+        marks = encode(self.tokenizer, "").ids
+        self._first, self._last = marks[:1], marks[1:]
+
+    def ids(self, text: str) -> list[int]:
+        """Return the tokens' numbers, with the model's own marks around them."""
+        if not self.word_by_word:
+            return list(encode(self.tokenizer, text).ids)
+        found = list(self._first)
+        for match in _WORD.finditer(text):
+            found += self._word(match.group())[0]
+        return found + self._last
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Return the character span of each token; empty ones are left out."""
-        spans: list[tuple[int, int]] = encode(self.tokenizer, text, marks=False).offsets
-        return [span for span in spans if span[0] < span[1]]
+        """Return the character span of each token, marks and empty ones left out."""
+        if not self.word_by_word:
+            return self._read(text)[1]
+        found = []
+        for match in _WORD.finditer(text):
+            at = match.start()
+            for start, end in self._word(match.group())[1]:
+                found.append((at + start, at + end))
+        return found
 
-    def count(self, text: str) -> int:
-        """Return how many tokens the text has, marks left out."""
-        return len(encode(self.tokenizer, text, marks=False).ids) if text else 0
+    def _word(self, word: str) -> _Pieces:
+        return self._known(word) if len(word) <= _LONGEST_KNOWN else self._read(word)
+
+    def _read(self, text: str) -> _Pieces:
+        read = encode(self.tokenizer, text, marks=False)
+        return read.ids, [span for span in read.offsets if span[0] < span[1]]
+
+
+class ModelTokens:
+    """The tokens of an embedding model."""
+
+    def __init__(self, path: Path, embedding: Embedding) -> None:
+        self._reading = Reading(path)
+        self.spans = self._reading.spans
+        prompt = embedding.passage_prompt
+        taken = len(self._reading.ids(prompt)) - MARKS if prompt else 0
+        self.limit = embedding.max_tokens - MARKS - taken
 
 
 def open_tokens(recipe: IndexRecipe, settings: Settings) -> Tokens:
@@ -98,6 +144,13 @@ def read_tokenizer(path: Path) -> Tokenizer:
     tokenizer.no_padding()
     tokenizer.encode_special_tokens = True
     return tokenizer
+
+
+def _is_word_by_word(tokenizer: Tokenizer) -> bool:
+    kinds = (BertNormalizer, BertPreTokenizer, WordPiece)
+    parts = (tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.model)
+    bert = all(isinstance(part, kind) for part, kind in zip(parts, kinds, strict=True))
+    return bert and len(encode(tokenizer, "").ids) == MARKS
 
 
 def encode(tokenizer: Tokenizer, text: str, *, marks: bool = True) -> Encoding:

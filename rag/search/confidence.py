@@ -21,9 +21,6 @@ from rag.search.fuse import Candidate, Ranked
 from rag.search.keywords import Words
 from rag.specialists import Confidence, Retrieval
 
-SHOWN = 8
-"""In so many of the best hits the evidence is looked for."""
-
 
 def confidence(
     wanted: Words,
@@ -32,7 +29,7 @@ def confidence(
     settings: Retrieval,
 ) -> float:
     """Return how sure we are, 0 when nothing was found."""
-    shown = [part.id for found in ranked[:SHOWN] for part in found.parts]
+    shown = [part.id for found in ranked[: settings.confidence.hits] for part in found.parts]
     best = max((candidates[number] for number in shown), key=_own(settings), default=None)
     if best is None:
         return 0.0

@@ -19,26 +19,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rag.search.routing import Route
+from rag.specialists import Keywords
 from rag.store.fulltext import quote
 from rag.store.passages import Passages
 from rag.text.terms import content_terms, terms
 from rag.types import Query, Scope
-
-K1 = 1.2
-B = 0.75
-"""BM25's own two constants, at their customary values: others changed nothing on either dev set."""
-
-AVERAGE = 80
-"""Terms of a passage of average length; passages are cut to about one length."""
-
-LEAST = 0.2
-"""What a term that most passages have still weighs, in shares of the idf that is never negative."""
-
-COMMON = 0.1
-"""In a large index a term in a larger share of the passages than this finds no candidates ..."""
-
-LARGE = 5000
-"""... if the index has this many passages and other terms are left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +34,17 @@ class Words:
     names: Mapping[str, frozenset[int]]
     rare: tuple[str, ...]
     ideal: float
+    rules: Keywords
 
     def score(self, counts: Mapping[str, int], length: int, document_id: int) -> float:
         """Return how well a passage with these terms covers the question, 0..1."""
         found = 0.0
-        damping = K1 * (1 - B + B * length / AVERAGE)
+        k1, b = self.rules.k1, self.rules.b
+        damping = k1 * (1 - b + b * length / self.rules.average_terms)
         for term, weight in self.weights.items():
             times = counts.get(term, 0)
             if times and document_id not in self.names.get(term, ()):
-                found += weight * times * (K1 + 1) / (times + damping)
+                found += weight * times * (k1 + 1) / (times + damping)
         return min(1.0, found / self.ideal) if self.ideal else 0.0
 
     def coverage(self, present: frozenset[str]) -> float:
@@ -67,7 +54,7 @@ class Words:
         return sum(w for t, w in counted.items() if t in present) / total if total else 0.0
 
 
-def words(passages: Passages, query: Query, route: Route) -> Words:
+def words(passages: Passages, query: Query, route: Route, rules: Keywords) -> Words:
     """Weigh the terms of a question by their rarity in its workspace."""
     asked = dict.fromkeys(content_terms(query.text), 1.0)
     left = {term: weight for term, weight in asked.items() if term not in route.said}
@@ -77,14 +64,15 @@ def words(passages: Passages, query: Query, route: Route) -> Words:
         asked[term] = asked.get(term, 0.0) + weight
     size = passages.passage_count(query.scope.workspace_id)
     known = passages.term_counts(asked, query.scope.workspace_id)
-    weights = {term: weight * _rarity(known[term], size) for term, weight in asked.items()}
+    least = rules.least_rarity
+    weights = {term: weight * _rarity(known[term], size, least) for term, weight in asked.items()}
     names = {term: found for term, found in route.names.items() if term in weights}
     if not weights.keys() - names.keys():
         names = {}
-    ideal = (K1 + 1) * sum(weight for term, weight in weights.items() if term not in names)
-    common = COMMON * size if size >= LARGE else size
+    ideal = (rules.k1 + 1) * sum(weight for term, weight in weights.items() if term not in names)
+    common = rules.common * size if size >= rules.large else size
     rare = [term for term in weights if known[term] <= common]
-    return Words(weights, names, tuple(rare or weights), ideal)
+    return Words(weights, names, tuple(rare or weights), ideal, rules)
 
 
 def search(passages: Passages, wanted: Words, scope: Scope, limit: int) -> list[tuple[int, float]]:
@@ -99,10 +87,10 @@ def counted(text: str) -> tuple[Counter[str], int]:
     return Counter(found), len(found)
 
 
-def _rarity(count: int, size: int) -> float:
+def _rarity(count: int, size: int, least: float) -> float:
     """Return BM25's idf; where that is next to nothing or negative, a little all the same."""
     odds = (max(size, count) - count + 0.5) / (count + 0.5)
-    return max(math.log(odds), LEAST * math.log(1 + odds))
+    return max(math.log(odds), least * math.log(1 + odds))
 
 
 def present(texts: Sequence[str]) -> frozenset[str]:

@@ -39,7 +39,7 @@ from rag.search.fuse import Candidate, Ranked
 from rag.search.keywords import Words
 from rag.search.routing import Directory, Route, route
 from rag.search.vectors import VectorStore
-from rag.specialists import Retrieval
+from rag.specialists import Retrieval, Routing
 from rag.store.passages import Passages
 from rag.types import Found, Hit, Query, Scope, StoredPassage, Vector
 
@@ -92,7 +92,7 @@ class Retriever:
         self._embedder = embedder
         self._retrieval = retrieval
         self._recipe_hash = recipe_hash
-        self._directories = _Directories(passages)
+        self._directories = _Directories(passages, retrieval.routing)
 
     def search(self, query: Query, limit: int) -> Found:
         """Return the best ``limit`` hits in the query's scope, and how sure we are of them."""
@@ -112,8 +112,10 @@ class Retriever:
         meant = route(query.text, directory, counts)
         vector = query.vector
         if vector is None:
-            vector = self._vector(meant.left_of(query.text))
-        return _Asked(query, meant, vector, keywords.words(self._passages, query, meant))
+            least = self._retrieval.routing.least_left
+            vector = self._vector(meant.left_of(query.text, least))
+        words = keywords.words(self._passages, query, meant, self._retrieval.keywords)
+        return _Asked(query, meant, vector, words)
 
     def _vector(self, text: str) -> Vector | None:
         """Return the question's vector; None when the embedder fails, and keywords go on alone."""
@@ -249,8 +251,9 @@ class Retriever:
 class _Directories:
     """The directories of the scopes searched lately, made anew when other versions are seen."""
 
-    def __init__(self, passages: Passages, most: int = 8) -> None:
+    def __init__(self, passages: Passages, rules: Routing, most: int = 8) -> None:
         self._passages = passages
+        self._rules = rules
         self._most = most
         self._known: OrderedDict[tuple[int, ...], tuple[Directory, dict[str, dict[int, int]]]] = (
             OrderedDict()
@@ -265,7 +268,7 @@ class _Directories:
             if known is not None:
                 self._known.move_to_end(seen)
         if known is None:
-            known = (Directory(self._passages.profiles(scope)), {})
+            known = (Directory(self._passages.profiles(scope), self._rules), {})
             with self._lock:
                 self._known[seen] = known
                 while len(self._known) > self._most:

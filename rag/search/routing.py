@@ -21,43 +21,13 @@ from itertools import pairwise
 from typing import Protocol
 
 from rag.search.periods import Periods, periods
+from rag.specialists import Routing
 from rag.text.terms import STOP_WORDS, content_terms
 
 Counts = Callable[[str], Mapping[int, int]]
 """From a term to the number of passages that have it, by document."""
 
 _Weights = dict[str, dict[int, float]]
-
-FIRST_PAGE = 1500
-"""Characters of the first page that are looked at."""
-
-KIND = 300
-"""Characters of the first page that may say of what kind a document is ("Form 10-Q") ..."""
-
-KIND_SHARE = 0.75
-"""... if the same word stands there in so many of the documents."""
-
-SURE = 0.5
-"""From this sum of its words' rarities on a document counts as named for sure."""
-
-PERIOD_SHARE = 0.5
-"""How much of a named document's prior hangs on its period when the question names one."""
-
-NEAR = 0.6
-"""Documents with at least this share of the best one's prior are meant together."""
-
-LEFT = 2
-"""A question without names and periods must have so many terms left to be asked that way."""
-
-LIKENESS = 0.5
-"""A first-page word is a name when it keeps to those documents so far beyond chance, 0..1."""
-
-UNSPOKEN = 0.3
-"""What a first-page word weighs that the question does not write like a name."""
-
-COMMON_NOUN = 0.5
-"""What a file name's word weighs that the question writes small, when it names no time either:
-"the lease" may be any lease, "the 2019 lease" and "the Larch lease" are documents."""
 
 _TIMES = re.compile(
     r"(?:19|20)\d\d|(?:fy|cy)'?\d*|q[1-4]|[1-4]q\d*|quarter|quarterli|year|annual|fiscal|month"
@@ -96,39 +66,35 @@ class Route:
 
     ``priors`` are 0..1 by document. ``names`` are the terms of the question that name documents,
     with those they name, and ``said`` the terms that say when, or of what kind all documents are:
-    both have said what they had to say by routing. ``groups`` are the disjoint sets of documents that the question compares.
+    both have said what they had to say by routing. ``meant`` are the documents meant above all, the
+    surest first, and ``groups`` the disjoint sets of documents that the question compares.
     """
 
     priors: Mapping[int, float] = field(default_factory=dict)
     names: Mapping[str, frozenset[int]] = field(default_factory=dict)
     said: frozenset[str] = frozenset()
+    meant: tuple[int, ...] = ()
     groups: tuple[frozenset[int], ...] = ()
 
-    def left_of(self, question: str) -> str:
+    def left_of(self, question: str, least: int) -> str:
         """Return the question without what routing has had: what to look for in the documents.
 
         It stays whole when documents are compared, for then a name may be what is looked for in
-        the other document, and when next to nothing would be left.
+        the other document, and when fewer than ``least`` terms would be left.
         """
         if self.groups or not self.names:
             return question
         had = self.names.keys() | self.said
         kept = [word for word in question.split() if not _all_in(content_terms(word), had)]
         left = " ".join(kept)
-        return left if len(content_terms(left)) >= LEFT else question
-
-    @property
-    def meant(self) -> list[int]:
-        """The documents meant above all, the surest first."""
-        best = max(self.priors.values(), default=0.0)
-        meant = [number for number, prior in self.priors.items() if prior >= NEAR * best > 0]
-        return sorted(meant, key=lambda number: (-self.priors[number], number))
+        return left if len(content_terms(left)) >= least else question
 
 
 class Directory:
     """The documents of one scope by what they say of themselves; made once per state of them."""
 
-    def __init__(self, profiles: Iterable[Profile]) -> None:
+    def __init__(self, profiles: Iterable[Profile], rules: Routing) -> None:
+        self.rules = rules
         self.names: dict[str, set[int]] = defaultdict(set)
         self.first: dict[str, set[int]] = defaultdict(set)
         self.when: dict[int, Periods] = {}
@@ -137,13 +103,14 @@ class Directory:
         for profile in profiles:
             told.update(self._add(profile))
         self.size = len(self.when)
-        self.kind = frozenset(t for t, count in told.items() if count >= KIND_SHARE * self.size)
+        many = rules.kind_share * self.size
+        self.kind = frozenset(term for term, count in told.items() if count >= many)
 
     def _add(self, profile: Profile) -> set[str]:
         """Take a document in; return the words that may say of what kind it is."""
         number = profile.document_id
         stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", profile.name)
-        first = profile.first_text[:FIRST_PAGE]
+        first = profile.first_text[: self.rules.first_page]
         for word in {*name_terms(stem), *_joined(profile.title)}:
             self.names[word].add(number)
         for word in content_terms(f"{profile.title}\n{first}"):
@@ -163,7 +130,8 @@ class Directory:
             )
         self.when[number] = when
         self.dated[number] = _date(when, on_page)
-        return {*name_terms(stem), *name_terms(profile.title), *content_terms(first[:KIND])}
+        beginning = content_terms(first[: self.rules.kind_characters])
+        return {*name_terms(stem), *name_terms(profile.title), *beginning}
 
 
 def name_terms(name: str) -> set[str]:
@@ -181,6 +149,7 @@ def route(question: str, directory: Directory, counts: Counts) -> Route:
     """Return which documents ``question`` means, and which of them it sets side by side."""
     if directory.size <= 1:
         return Route()
+    rules = directory.rules
     asked = periods(question)
     times = frozenset(filter(_is_time, content_terms(question))) if asked else frozenset()
     weights = _names(question, directory, counts)
@@ -191,20 +160,28 @@ def route(question: str, directory: Directory, counts: Counts) -> Route:
     if not scores:
         return _by_period_only(asked, times, question, directory)
     best = max(scores.values())
-    sure = min(1.0, best / SURE)
+    sure = min(1.0, best / rules.sure)
     priors = {number: sure * score / best for number, score in scores.items()}
     if asked:
-        near = {number for number, prior in priors.items() if prior >= NEAR * sure}
+        near = {number for number, prior in priors.items() if prior >= rules.near * sure}
         fits = _fits(asked, directory, near)
         for number in priors:
-            priors[number] *= 1 - PERIOD_SHARE + PERIOD_SHARE * fits.get(number, 0.0)
+            priors[number] *= 1 - rules.period_share * (1 - fits.get(number, 0.0))
     spoken = _spoken(question)
     names = {
         word: frozenset(found)
         for word, found in weights.items()
         if word in spoken or word in directory.names
     }
-    return Route(priors, names, times | directory.kind, _groups(names, priors))
+    groups = _groups(names, priors, rules.near)
+    return Route(priors, names, times | directory.kind, _meant(priors, rules.near), groups)
+
+
+def _meant(priors: Mapping[int, float], near: float) -> tuple[int, ...]:
+    """Return the documents with nearly the best prior, the surest first."""
+    best = max(priors.values(), default=0.0)
+    meant = [number for number, prior in priors.items() if prior >= near * best > 0]
+    return tuple(sorted(meant, key=lambda number: (-priors[number], number)))
 
 
 def _names(question: str, directory: Directory, counts: Counts) -> _Weights:
@@ -215,21 +192,21 @@ def _names(question: str, directory: Directory, counts: Counts) -> _Weights:
     little unless the question writes it like a name, with a capital.
     """
     words = list(filter(_may_name, content_terms(question)))
-    spoken, dated = _spoken(question), bool(periods(question))
+    rules, spoken, dated = directory.rules, _spoken(question), bool(periods(question))
     found: _Weights = {}
     for word in dict.fromkeys([*words, *_joined(question, directory.kind)]):
         numbers = directory.names.get(word, set())
         rarity = _rarity(len(numbers), directory.size)
         if rarity:
             likeness = _likeness(numbers, counts(word), directory.size)
-            said = 1.0 if word in spoken or dated else COMMON_NOUN
+            said = 1.0 if word in spoken or dated else rules.common_noun
             found[word] = dict.fromkeys(numbers, said * rarity * (0.5 + 0.5 * likeness))
     for word in dict.fromkeys(words):
         numbers = set() if word in directory.kind else directory.first.get(word, set())
         rarity = _rarity(len(numbers), directory.size)
         likeness = _likeness(numbers, counts(word), directory.size) if rarity else 0.0
-        weight = rarity * likeness * (1.0 if word in spoken else UNSPOKEN)
-        if likeness >= LIKENESS:
+        weight = rarity * likeness * (1.0 if word in spoken else rules.unspoken)
+        if likeness >= rules.likeness:
             known = found.setdefault(word, {})
             known.update({number: max(known.get(number, 0.0), weight) for number in numbers})
     return found
@@ -319,23 +296,25 @@ def _by_period_only(
     "The latest lease" means one of all documents when all of them are leases.
     """
     if asked.years or asked.quarters or asked.months:
-        fits = {n: fit for n, when in directory.when.items() if (fit := _fit(asked, when)) >= NEAR}
+        near = directory.rules.near
+        fits = {n: fit for n, when in directory.when.items() if (fit := _fit(asked, when)) >= near}
     elif asked and directory.kind & set(content_terms(question)):
         fits = {n: fit for n, fit in _fits(asked, directory, set(directory.when)).items() if fit}
     else:
         return Route()
     rarity = _rarity(len(fits), directory.size)
-    return Route({number: fit * rarity for number, fit in fits.items() if rarity}, said=times)
+    priors = {number: fit * rarity for number, fit in fits.items() if rarity}
+    return Route(priors, said=times, meant=_meant(priors, directory.rules.near))
 
 
 def _groups(
-    names: Mapping[str, frozenset[int]], priors: Mapping[int, float]
+    names: Mapping[str, frozenset[int]], priors: Mapping[int, float], near: float
 ) -> tuple[frozenset[int], ...]:
     """Return the disjoint sets of documents that different words of the question name."""
     best = max(priors.values(), default=0.0)
     groups: list[set[int]] = []
     for found in names.values():
-        meant = {number for number in found if priors[number] >= NEAR * best}
+        meant = {number for number in found if priors[number] >= near * best}
         if not meant:
             continue
         touching = [group for group in groups if group & meant]

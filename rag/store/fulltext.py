@@ -10,7 +10,6 @@ what is counted for a score is one workspace's alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from rag.text.terms import terms
 
@@ -25,9 +24,10 @@ def indexed(heading: str, text: str) -> str:
     return " ".join(encode(term) for term in terms(f"{heading}\n{text}" if heading else text))
 
 
-@lru_cache(maxsize=200_000)
 def encode(term: str) -> str:
     """Return a term as the index has it: in one piece, and nothing that UTF-8 cannot say."""
+    if term.isascii() and term.isalnum():
+        return term
     return term.translate(_UNFIT).encode("utf-8", "replace").decode("utf-8")
 
 

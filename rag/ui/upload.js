@@ -128,7 +128,7 @@ function build(root) {
   choose.type = "button";
   choose.onclick = () => input.click();
   const words = element("div", "words");
-  words.append(element("b", "", "Drop files or folders here"), element("span", "hint"));
+  words.append(element("b", "into"), element("span", "hint"));
   zone.append(words, choose, input);
   let depth = 0;
   const over = (step) => { depth = Math.max(0, depth + step); zone.classList.toggle("over", depth > 0); };
@@ -159,6 +159,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.work = workOf(data.workspace);
   root.work.root = root;
   root.tell = (count) => setTriggerValue("event", { name: "taken", value: count });
+  // Said by name: a zone about to be replaced must not take a file for another workspace unnoticed.
+  root.parts.words.querySelector(".into").textContent = `Drop files or folders into “${data.workspace}”`;
   root.parts.words.querySelector(".hint").textContent = data.hint;
   draw(root);
 }
