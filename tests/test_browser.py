@@ -270,7 +270,9 @@ def test_files_come_in_by_the_chooser_and_go_again(
     expect(row(page, "one.txt")).to_contain_text("version 2")
     choose(page, texts(tmp_path, {"large.txt": "x" * 1_000_001}))
     expect(page.locator("li.bad")).to_contain_text("larger than 1 MB. Split it")
+    expect(row(page, "one.txt").locator(".state.ready")).to_be_visible()
     row(page, "one.txt").get_by_role("button", name="Delete").click()
+    expect(row(page, "one.txt")).to_contain_text("Delete it, with every version?")
     row(page, "one.txt").get_by_role("button", name="Delete").click()
     expect(page.locator("li.document .name")).to_have_text(["empty.txt", "two.md"])
 
