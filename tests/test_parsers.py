@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from reportlab.pdfgen.canvas import Canvas
 
 from ingest.headings import headings, is_heading
 from ingest.parsers import DOCX, MARKDOWN, PDF, TEXT, Limits, detect, docx, markdown, pdf, text
@@ -67,6 +68,19 @@ def test_text_is_the_same_however_the_page_is_turned_or_cropped(
     for item in page.boxes:
         assert 0 <= item.box.x0 < item.box.x1 <= page.width
         assert 0 <= item.box.y0 < item.box.y1 <= page.height
+
+
+def test_a_speck_of_a_letter_has_a_box_with_an_inside(tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "speck.pdf"))
+    canvas.drawString(72, 700, "The rent is due.")
+    canvas.setFont("Helvetica", 0.2)
+    canvas.drawString(300, 650, "i")  # a twentieth of a point wide
+    canvas.save()
+    page = only(list(pdf.parse(tmp_path / "speck.pdf", LIMITS).pages))
+    speck = page.boxes[-1].box
+    assert page.text.endswith("i")
+    assert speck.x0 < speck.x1
+    assert speck.y0 < speck.y1
 
 
 def test_a_running_head_is_no_heading(tmp_path: Path) -> None:
