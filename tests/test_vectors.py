@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -70,6 +71,82 @@ def test_deleted_ids_are_not_found_and_unknown_ones_passed_over(store: VectorSto
     store.delete(1, [2, 99])
     store.delete(4, [1])
     assert store.ids(1) == {1, 3}
+
+
+_USE = """
+import sys
+from pathlib import Path
+import numpy as np
+from rag.search.vectors import VectorStore
+store, vectors = VectorStore(Path(sys.argv[1])), np.eye(3, 64, dtype=np.float32)
+for step in sys.argv[2:]:
+    match step:
+        case "add": store.upsert(1, [1, 2, 3], vectors)
+        case "rebuild": store.rebuild(1, [([1, 2, 3], vectors)])
+        case "query": assert len(store.query(1, vectors[0], 3)) == 3
+        case "ids": assert store.ids(1) == {1, 2, 3}
+        case "delete": store.delete(1, [4])
+store.close()
+"""
+
+
+def _use(folder: Path, *steps: str) -> None:
+    """Use a store in a process where the C library fills fresh memory with 0xAA.
+
+    That is where words of documents may lie else.
+    """
+    tunables = "glibc.malloc.perturb=85:glibc.malloc.tcache_count=0"
+    subprocess.run(
+        [sys.executable, "-c", _USE, str(folder), *steps],
+        env=os.environ | {"GLIBC_TUNABLES": tunables},
+        check=True,
+    )
+
+
+def _remains(folder: Path) -> list[str]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [path.name for path in files if b"\xaa" * 16 in path.read_bytes()]
+
+
+def _plant_remains(folder: Path) -> None:
+    """Leave in a small collection's files what a process that was killed may have left."""
+    for name in ("data_level0.bin", "length.bin"):
+        [path] = folder.rglob(name)
+        path.write_bytes(b"\xaa" * path.stat().st_size)
+
+
+@pytest.mark.parametrize("step", ["add", "rebuild", "query", "ids", "delete"])
+def test_what_memory_held_before_never_reaches_the_files(tmp_path: Path, step: str) -> None:
+    """Each is the first thing a process does with a collection, which is when it was written."""
+    _use(tmp_path, "add")
+    assert _remains(tmp_path) == []
+    _use(tmp_path, step)
+    assert len(list(tmp_path.rglob("data_level0.bin"))) == 1
+    assert _remains(tmp_path) == []
+
+
+def test_remains_that_a_crash_left_are_blanked_and_no_vector_is_lost(tmp_path: Path) -> None:
+    vectors = rows(2000)
+    store = VectorStore(tmp_path)
+    store.upsert(1, [1, 2, 3], vectors[:3])
+    store.close()
+    _plant_remains(tmp_path)
+    assert len(_remains(tmp_path)) == 2
+
+    again = VectorStore(tmp_path)
+    assert again.ids(2) == set()  # another workspace is asked for
+    assert _remains(tmp_path) == []
+    assert again.query(1, vectors[1], 1)[0][0] == 2
+    _plant_remains(tmp_path)  # as Chroma does when it loads an index it had let go
+    assert again.query(1, vectors[2], 1)[0][0] == 3
+    assert _remains(tmp_path) == []
+    again.upsert(1, range(1, 2001), vectors)
+    again.close()
+
+    filled = VectorStore(tmp_path)
+    assert filled.ids(1) == set(range(1, 2001))
+    assert filled.query(1, vectors[7], 1)[0][0] == 8
+    filled.close()
 
 
 def test_dropping_a_workspace_removes_its_files(store: VectorStore, tmp_path: Path) -> None:

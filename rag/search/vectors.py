@@ -5,7 +5,8 @@ embeddings in SQL, so that losing this folder loses nothing. It knows no passage
 scopes; an id is a number whose meaning the caller knows.
 
 Surprising: deleting an id does not erase its vector from Chroma's files, only a rebuild does;
-Chroma leaves the folder of a removed collection behind, so it is removed here; and a second
+Chroma leaves the folder of a removed collection behind, so it is removed here; it writes remains
+of this process's memory into the files of a small collection, so they are blanked; and a second
 process on the same folder loses rows without an error, which the lock on the data folder prevents.
 """
 
@@ -28,6 +29,7 @@ from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError, InvalidArgumentError, NotFoundError
 
 from rag.errors import BadSetting, DataFolderError, IndexMismatch
+from rag.search.blanking import blank, has_remains
 from rag.types import Vector, Vectors
 
 BATCH = 1000
@@ -48,13 +50,14 @@ class VectorStore:
         self._url = chroma_url
         self._client_made: Any = None
         self._collections: dict[int, Any] = {}
+        self._folders: dict[UUID, Path] = {}
         self._lock = RLock()
 
     def upsert(self, workspace_id: int, ids: Sequence[int], vectors: Vectors) -> None:
         """Store vectors under their ids; a known id gets the new vector."""
         with self._lock, self._errors():
             if len(ids):
-                _fill(self._collection(workspace_id, make=True), ids, vectors)
+                self._fill(self._collection(workspace_id, make=True), ids, vectors)
 
     def query(self, workspace_id: int, vector: Vector, k: int) -> list[tuple[int, float]]:
         """Return the ``k`` nearest ids with their cosine similarity, best first."""
@@ -86,6 +89,7 @@ class VectorStore:
             if collection is not None:
                 for at in range(0, len(ids), BATCH):
                     collection.delete(ids=[str(number) for number in ids[at : at + BATCH]])
+                self._blank(collection)
 
     def drop(self, workspace_id: int) -> None:
         """Remove a workspace's collection with its files."""
@@ -93,7 +97,7 @@ class VectorStore:
             for name in _names(workspace_id):
                 self._remove(name)
             self._collections.pop(workspace_id, None)
-            self._sweep()
+            self._tidy()
 
     def rebuild(self, workspace_id: int, batches: Iterable[tuple[Sequence[int], Vectors]]) -> int:
         """Fill a new collection, put it in the old one's place, and return how many it has.
@@ -107,13 +111,13 @@ class VectorStore:
             fresh = self._create(building)
             count = 0
             for ids, vectors in batches:
-                _fill(fresh, ids, vectors)
+                self._fill(fresh, ids, vectors)
                 count += len(ids)
             fresh.modify(name=built)
             self._remove(name)
             fresh.modify(name=name)
             self._collections[workspace_id] = fresh
-            self._sweep()
+            self._tidy()
         return count
 
     def close(self) -> None:
@@ -130,7 +134,7 @@ class VectorStore:
         with self._lock:
             if self._client_made is None:
                 self._client_made = _connect(self._folder, self._url)
-                self._sweep()
+                self._tidy()
             return self._client_made
 
     def _create(self, name: str) -> Any:  # noqa: ANN401 - a Chroma collection
@@ -147,6 +151,8 @@ class VectorStore:
                 name = _names(workspace_id)[0]
                 known = self._create(name) if make else self._find(name)
                 if known is not None:
+                    known.get(include=[], limit=1)  # loads the index, which may write its files
+                    self._blank(known)
                     self._collections[workspace_id] = known
         return known
 
@@ -175,22 +181,52 @@ class VectorStore:
                 if collection is None:
                     return nothing
                 try:
-                    return ask(collection)
+                    answer = ask(collection)
                 except NotFoundError:
                     with self._lock:
                         if self._collections.get(workspace_id) is collection:
                             del self._collections[workspace_id]
+                else:
+                    self._blank(collection)  # Chroma may have loaded its index anew
+                    return answer
             return nothing
 
-    def _sweep(self) -> None:
-        """Remove the folders of collections that Chroma no longer knows."""
+    def _fill(self, collection: Any, ids: Sequence[int], vectors: Vectors) -> None:  # noqa: ANN401
+        for at in range(0, len(ids), BATCH):
+            part = [str(number) for number in ids[at : at + BATCH]]
+            collection.upsert(ids=part, embeddings=vectors[at : at + BATCH])
+            self._blank(collection)
+
+    def _blank(self, collection: Any) -> None:  # noqa: ANN401 - a Chroma collection
+        """Blank the remains of this process's memory in a collection's files, if it has any."""
+        if self._folder is None:
+            return
+        folder = self._folders.get(collection.id)
+        if folder is None:
+            statement = "SELECT id FROM segments WHERE scope = 'VECTOR' AND collection = ?"
+            [name] = self._ask(statement, str(collection.id))
+            folder = self._folders[collection.id] = self._folder / name
+        with suppress(FileNotFoundError):  # the collection was removed meanwhile
+            if has_remains(folder):
+                with self._lock:
+                    blank(folder)
+
+    def _tidy(self) -> None:
+        """Remove the folders of collections that Chroma no longer knows, and blank the others."""
         if self._folder is None or not (self._folder / "chroma.sqlite3").is_file():
             return
-        with closing(sqlite3.connect(self._folder / "chroma.sqlite3")) as connection:
-            known = {row[0] for row in connection.execute("SELECT id FROM segments")}
+        known = self._ask("SELECT id FROM segments")
         for path in self._folder.iterdir():
-            if path.is_dir() and _is_segment(path.name) and path.name not in known:
-                shutil.rmtree(path, ignore_errors=True)
+            if path.is_dir() and _is_segment(path.name):
+                if path.name not in known:
+                    shutil.rmtree(path, ignore_errors=True)
+                elif has_remains(path):
+                    blank(path)
+
+    def _ask(self, statement: str, *values: str) -> list[str]:
+        """Return the first column of what Chroma's own database says."""
+        with closing(sqlite3.connect(f"{self._folder}/chroma.sqlite3")) as connection:
+            return [row[0] for row in connection.execute(statement, values)]
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -245,12 +281,6 @@ def _names(workspace_id: int) -> tuple[str, str, str]:
     """Return the names of a collection: in use, being filled, and full but not yet in use."""
     name = f"workspace-{workspace_id}"
     return name, f"{name}.building", f"{name}.built"
-
-
-def _fill(collection: Any, ids: Sequence[int], vectors: Vectors) -> None:  # noqa: ANN401
-    for at in range(0, len(ids), BATCH):
-        part = [str(number) for number in ids[at : at + BATCH]]
-        collection.upsert(ids=part, embeddings=vectors[at : at + BATCH])
 
 
 def _is_segment(name: str) -> bool:
