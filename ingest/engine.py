@@ -16,6 +16,7 @@ from ingest.render import page_picture
 from rag.archive import Archive, open_archive
 from rag.assistant import Assistant
 from rag.config import Settings
+from rag.doctor import heal
 from rag.models.embed import EmbedderPool, open_tokens
 from rag.worker import Worker
 
@@ -39,6 +40,7 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
     with ExitStack() as stack:
         archive = open_archive(settings)
         stack.callback(archive.close)
+        heal(archive)
         pool = stack.enter_context(EmbedderPool(archive.recipe, settings))
         sandbox.warm()
         stack.callback(sandbox.close)
@@ -63,5 +65,4 @@ def _worker(archive: Archive, pool: EmbedderPool) -> Worker:
         recipe=archive.recipe,
         settings=archive.settings,
     )
-    handlers = {"parse": pipeline.parse, "index": pipeline.index, "erase": pipeline.erase}
-    return Worker(archive.jobs, handlers)
+    return Worker(archive.jobs, pipeline.handlers())

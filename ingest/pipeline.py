@@ -2,8 +2,9 @@
 
 ``parse`` reads the original in the sandbox, cuts its pages into passages and writes both in one
 transaction; from then on they are found by keyword. ``index`` gives the passages their vectors and
-makes the version ready. ``erase`` takes away what deleting left outside the database. The worker
-(:mod:`rag.worker`) calls them, one job at a time each, and sees to retries and failures.
+makes the version ready. ``erase`` takes away what deleting left outside the database, and ``renew``
+what Chroma keeps of vectors it was told to delete. The worker (:mod:`rag.worker`) calls them, one
+job at a time each, and sees to retries and failures.
 
 SQL is the truth. Vectors are kept there, some at a time, as they are made, so an interrupted
 ``index`` goes on where it was; only then do they go to the vector store, whole; and only then does
@@ -25,13 +26,14 @@ from ingest.chunk import passages as cut
 from rag.config import Settings
 from rag.errors import BadRequest, NotFound
 from rag.models.embed import EmbedderPool, Tokens, model_identity
-from rag.search.vectors import VectorStore
+from rag.search.vectors import RebuildStopped, VectorStore
 from rag.specialists import IndexRecipe
 from rag.store.catalogue import Catalogue
 from rag.store.files import Originals
-from rag.store.jobs import Interrupted, Job, Jobs
+from rag.store.jobs import ERASE, INDEX, PARSE, RENEW, Interrupted, Job, Jobs
 from rag.store.passages import Passages
 from rag.types import Vectors, Version
+from rag.worker import Handler
 
 WRITTEN_AT_ONCE = 128
 """Vectors written in one transaction: about a second's work of two processor cores."""
@@ -64,6 +66,10 @@ class Pipeline:
         self._tokens = tokens
         self._recipe = recipe
         self._settings = settings
+
+    def handlers(self) -> dict[str, Handler]:
+        """Return what does a job, by its kind."""
+        return {PARSE: self.parse, INDEX: self.index, ERASE: self.erase, RENEW: self.renew}
 
     def parse(self, job: Job) -> None:
         """Read a version's original and write its pages and passages; then it waits for vectors.
@@ -122,9 +128,26 @@ class Pipeline:
         workspace_id = int(job.payload["workspace_id"])
         if job.payload["drop"]:
             self._vectors.drop(workspace_id)
+            self._vectors.forget_deleted()
         else:
             self._vectors.delete(workspace_id, job.payload["passage_ids"])
         self._catalogue.erase_originals(job.payload["hashes"], self._originals.delete)
+
+    def renew(self, job: Job) -> None:
+        """Make a workspace's vectors anew, so that those of deleted passages leave the disk.
+
+        Raises:
+            Interrupted: somebody else needs the vectors, or the worker stops.
+        """
+        workspace_id = int(job.payload["workspace_id"])
+        if not self._is_there(workspace_id):
+            return
+        batches = self._passages.embeddings_of_workspace(workspace_id, self._recipe.hash)
+        try:
+            self._vectors.rebuild(workspace_id, batches, job.stopped)
+        except RebuildStopped as error:
+            raise Interrupted from error
+        self._vectors.forget_deleted()
 
     def _version(self, job: Job) -> tuple[Version, str]:
         if job.version_id is None:
@@ -151,10 +174,13 @@ class Pipeline:
 
     def _take_back(self, workspace_id: int, ids: list[int]) -> None:
         """Remove what was put into the vector store for a version that is not to be ready."""
-        if any(workspace.id == workspace_id for workspace in self._catalogue.workspaces()):
+        if self._is_there(workspace_id):
             self._vectors.delete(workspace_id, ids)
         else:
             self._vectors.drop(workspace_id)
+
+    def _is_there(self, workspace_id: int) -> bool:
+        return any(workspace.id == workspace_id for workspace in self._catalogue.workspaces())
 
     def _unwanted(self, job: Job, error: Exception) -> Exception:
         """Return what to raise: a job that was called off is no failure."""

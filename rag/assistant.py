@@ -21,6 +21,7 @@ from rag.models.chat import PATIENT_SECONDS, Choice, choose
 from rag.names import document_name, workspace_name
 from rag.running import Progress, RunningAnswers
 from rag.store.answers import Conversation, Exchange
+from rag.store.jobs import INDEX, PARSE
 from rag.types import (
     Box,
     Document,
@@ -41,6 +42,9 @@ Picture = Callable[[Path, int, float, Sequence[Box]], bytes]
 
 REPAIR_SECONDS = 120.0
 """The doctor waits so long for the jobs that mending takes before looking again."""
+
+ERASE_SECONDS = 120.0
+"""Who closes the folder after deleting waits so long for the last traces to go."""
 
 
 class Waker(Protocol):
@@ -109,10 +113,13 @@ class Assistant:
         place = self._workspace(workspace)
         cleaned = document_name(name)
         originals = self._archive.originals
-        sha256, size = originals.put(stream)
-        uploaded = self._archive.catalogue.add_upload(
-            place.id, cleaned, sha256, size, present=lambda: originals.path(sha256).exists()
-        )
+        taken = originals.take(stream)
+        try:
+            uploaded = self._archive.catalogue.add_upload(
+                place.id, cleaned, taken.sha256, taken.size, keep=lambda: originals.keep(taken)
+            )
+        finally:
+            originals.discard(taken)
         self._wake()
         return uploaded
 
@@ -139,6 +146,16 @@ class Assistant:
         deleted = self._archive.catalogue.delete_document(place.id, document_id)
         self._archive.vectors.delete(place.id, deleted.passage_ids)
         self._erase_originals(deleted.hashes)
+        self._wake()
+
+    def finish_erasing(self) -> None:
+        """Wait a while until what was deleted has left the disk, when nothing else is to be done.
+
+        Whatever is not done by then is done when the folder is open the next time.
+        """
+        if self._worker is not None and not self._archive.jobs.pending([PARSE, INDEX]):
+            self._wake()
+            self._worker.wait_idle(ERASE_SECONDS)
 
     def cancel(self, workspace: str, document_id: int) -> None:
         """Stop reading a document's newest version."""
@@ -282,7 +299,7 @@ class Assistant:
     def reindex(self, workspace: str | None = None) -> int:
         """Rebuild Chroma from the database without embedding again; return the passages."""
         chosen = self.workspaces() if workspace is None else [self._workspace(workspace)]
-        return sum(doctor.rebuild(self._archive, place.id) for place in chosen)
+        return doctor.reindex(self._archive, [place.id for place in chosen])
 
     def doctor(self, *, repair: bool = False) -> list[str]:
         """Name every disagreement between originals, database, keywords and vectors."""

@@ -99,10 +99,12 @@ class Local:
         """Delete a document by name."""
         document = self._assistant.find_document(workspace, name)
         self._assistant.delete_document(workspace, document.id)
+        self._assistant.finish_erasing()
 
     def delete_workspace(self, workspace: str) -> None:
         """Delete a workspace with everything in it."""
         self._assistant.delete_workspace(workspace)
+        self._assistant.finish_erasing()
 
     def search(
         self, workspace: str, question: str, documents: Sequence[str] | None, limit: int

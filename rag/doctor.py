@@ -7,11 +7,16 @@ is named until somebody uploads it again or deletes the document.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 
 from rag.archive import Archive
+from rag.errors import DataFolderError
 from rag.store.consistency import Consistency
-from rag.types import Document, Vectors
+from rag.store.jobs import RENEW
+from rag.types import Document
+
+logger = logging.getLogger(__name__)
 
 
 def examine(archive: Archive) -> list[str]:
@@ -39,22 +44,43 @@ def mend(archive: Archive) -> None:
     consistency.mend(archive.recipe.hash, archive.originals.verify)
     unneeded = sorted(set(archive.originals.hashes()) - archive.catalogue.needed_hashes())
     archive.catalogue.erase_originals(unneeded, archive.originals.delete)
+    if not archive.vectors.usable():
+        archive.vectors.start_over()
     for workspace in archive.catalogue.workspaces():
         if _vector_trouble(archive, workspace.id):
             rebuild(archive, workspace.id)
 
 
+def heal(archive: Archive) -> None:
+    """Have vectors that are lost or damaged made anew; to be called before anything uses them.
+
+    They are a copy of what the database holds, so nothing is lost. Until the worker has made them
+    anew, search goes by words alone in workspaces too large to compare every vector.
+    """
+    if archive.vectors.lost():
+        archive.vectors.start_over()
+        for workspace in archive.catalogue.workspaces():
+            archive.jobs.enqueue(RENEW, None, {"workspace_id": workspace.id})
+
+
+def reindex(archive: Archive, workspace_ids: Sequence[int]) -> int:
+    """Make collections anew from the database, all of them when Chroma's files are damaged.
+
+    Returns:
+        The number of vectors.
+    """
+    if not archive.vectors.usable():
+        archive.vectors.start_over()
+        workspace_ids = [workspace.id for workspace in archive.catalogue.workspaces()]
+    return sum(rebuild(archive, workspace_id) for workspace_id in workspace_ids)
+
+
 def rebuild(archive: Archive, workspace_id: int) -> int:
     """Make a workspace's collection anew from the database; return its number of vectors."""
-    consistency = Consistency(archive.database)
-
-    def batches() -> Iterator[tuple[Sequence[int], Vectors]]:
-        # Looked up only when the old collection can change no more, so that vectors which came
-        # into it until then are known here.
-        for version_id in consistency.versions_with_vectors(workspace_id):
-            yield from archive.passages.embeddings(version_id, archive.recipe.hash)
-
-    return archive.vectors.rebuild(workspace_id, batches())
+    batches = archive.passages.embeddings_of_workspace(workspace_id, archive.recipe.hash)
+    count = archive.vectors.rebuild(workspace_id, batches)
+    archive.vectors.forget_deleted()
+    return count
 
 
 def _documents(archive: Archive) -> Iterator[Document]:
@@ -86,6 +112,9 @@ def _originals(archive: Archive) -> Iterator[str]:
 
 
 def _vectors(archive: Archive) -> Iterator[str]:
+    if not archive.vectors.usable():
+        yield "Chroma's files are damaged; the vectors are to be made anew."
+        return
     for workspace in archive.catalogue.workspaces():
         for trouble in _vector_trouble(archive, workspace.id):
             yield f"In “{workspace.name}” {trouble}."
@@ -93,11 +122,19 @@ def _vectors(archive: Archive) -> Iterator[str]:
 
 def _vector_trouble(archive: Archive, workspace_id: int) -> list[str]:
     expected = Consistency(archive.database).expected_vectors(workspace_id, archive.recipe.hash)
-    held = archive.vectors.ids(workspace_id)
+    try:
+        held = archive.vectors.ids(workspace_id)
+        batches = archive.passages.embeddings_of_workspace(workspace_id, archive.recipe.hash)
+        differing = archive.vectors.differing(workspace_id, batches)
+    except DataFolderError:
+        logger.warning("the vectors of workspace %d cannot be read", workspace_id, exc_info=True)
+        return ["the vectors cannot be read"]
     missing, strange = len(expected.needed - held), len(held - expected.allowed)
     found = []
     if missing:
         found.append(f"{missing} passages have no vector in Chroma")
     if strange:
         found.append(f"Chroma holds {strange} vectors of no passage")
+    if differing:
+        found.append(f"Chroma holds {differing} vectors that are not those of their passages")
     return found

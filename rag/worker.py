@@ -1,11 +1,12 @@
-"""Does the jobs: two threads, one for reading documents and one for making their vectors.
+"""Does the jobs: a thread for reading documents, two for making their vectors, one for tidying up.
 
 Documents are read while earlier ones are embedded; what is to be erased is erased by whichever
-thread is free. How a job is done is the handlers' business. A handler that raises one of
+thread is free. When nothing else is to be done, the vectors of a workspace from which something
+was deleted are made anew. How a job is done is the handlers' business. A handler that raises one of
 :mod:`rag.errors` has its job given up with that sentence (:meth:`rag.store.jobs.Jobs.fail` sets
 the version ``failed`` along with it); anything else is a surprise, logged and tried again with
-growing pauses. Surprising: a full disk fails nothing: the job waits for room, and erasing is never
-given up either. A handler is to look at ``job.stopped()`` now and then and to leave by raising
+growing pauses. Surprising: a full disk fails nothing: the job waits for room, and tidying up is
+never given up either. A handler is to look at ``job.stopped()`` now and then and to leave by raising
 :class:`rag.store.jobs.Interrupted`; whatever it raises after it was told so is taken as that.
 """
 
@@ -21,7 +22,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from rag.errors import DataFolderBusy, DiskFull, MunimentError
-from rag.store.jobs import ERASE, INDEX, PARSE, Interrupted, Job, Jobs
+from rag.store.jobs import ERASE, INDEX, PARSE, RENEW, Interrupted, Job, Jobs
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,9 @@ _LANES: Mapping[str, tuple[str, ...]] = {
     PARSE: (PARSE, ERASE),
     INDEX: (INDEX, ERASE),
     "index-2": (INDEX,),
+    RENEW: (RENEW,),
 }
+_NEVER_GIVEN_UP = {ERASE, RENEW}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -63,7 +66,7 @@ class Pace:
 
 
 class Worker:
-    """Threads that do jobs until they are stopped: one that parses, two that index."""
+    """Threads that do jobs until they are stopped, each of its own kinds."""
 
     def __init__(
         self, jobs: Jobs, handlers: Mapping[str, Handler], pace: Pace | None = None
@@ -181,11 +184,11 @@ class Worker:
             logger.warning("%s job %s waits: %s", job.kind, job.id, error)
             reason = str(error) if isinstance(error, MunimentError) else NO_ROOM
             return lambda: self._jobs.fail(job.id, reason, self._pace.disk_full)
-        if isinstance(error, MunimentError) and job.kind != ERASE:
+        if isinstance(error, MunimentError) and job.kind not in _NEVER_GIVEN_UP:
             logger.info("%s job %s was given up: %s", job.kind, job.id, error)
             return lambda: self._jobs.fail(job.id, str(error), None)
         logger.error("%s job %s, attempt %s", job.kind, job.id, job.attempts, exc_info=error)
-        last = job.attempts >= self._pace.attempts and job.kind != ERASE
+        last = job.attempts >= self._pace.attempts and job.kind not in _NEVER_GIVEN_UP
         if last:
             return lambda: self._jobs.fail(job.id, SURPRISE, None)
         pause = self._pace.backoff * 4 ** (min(job.attempts, 5) - 1)

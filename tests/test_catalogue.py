@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from rag import access
-from rag.errors import BadRequest, DataFolderError, NotFound
+from rag.errors import BadRequest, DiskFull, NotFound
 from rag.store.catalogue import Catalogue
 from rag.store.database import Database, open_database
 from rag.store.files import Originals
@@ -178,8 +178,12 @@ def test_concurrent_uploads_of_the_same_bytes_are_one_document(store: Store) -> 
 def test_an_upload_into_nothing_is_refused(store: Store) -> None:
     with pytest.raises(NotFound):
         store.catalogue.add_upload(99, "a.pdf", sha("x"), 1)
-    with pytest.raises(DataFolderError, match="again"):
-        store.catalogue.add_upload(store.workspace.id, "a.pdf", sha("x"), 1, present=lambda: False)
+
+    def no_room() -> None:
+        raise DiskFull("There is no room left.")
+
+    with pytest.raises(DiskFull):
+        store.catalogue.add_upload(store.workspace.id, "a.pdf", sha("x"), 1, keep=no_room)
     assert store.catalogue.documents(store.workspace.id) == []
     assert store.jobs.pending() == 0
 
@@ -346,6 +350,23 @@ def test_an_original_is_given_up_only_when_nobody_needs_it(store: Store) -> None
     assert store.catalogue.delete_document(store.workspace.id, first.id).hashes == [sha("own")]
     assert store.catalogue.delete_document(other.id, second.id).hashes == [sha("shared")]
     assert store.catalogue.needed_hashes() == set()
+
+
+def test_erasing_takes_nothing_from_an_upload_that_is_coming_in(
+    store: Store, tmp_path: Path
+) -> None:
+    originals = Originals(tmp_path / "originals", max_bytes=100, free_bytes=0)
+    sha256, size = originals.put(io.BytesIO(b"lease"))
+    document = store.catalogue.add_upload(store.workspace.id, "a", sha256, size).document
+    hashes = store.catalogue.delete_document(store.workspace.id, document.id).hashes
+    taken = originals.take(io.BytesIO(b"lease"))
+    assert store.catalogue.erase_originals(hashes, originals.delete) == [sha256]
+    store.catalogue.add_upload(
+        store.workspace.id, "a", taken.sha256, taken.size, keep=lambda: originals.keep(taken)
+    )
+    originals.discard(taken)
+    assert originals.verify(sha256)
+    assert not taken.path.exists()
 
 
 def test_erasing_originals_spares_what_came_in_again(store: Store, tmp_path: Path) -> None:

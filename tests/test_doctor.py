@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,6 +81,18 @@ def _vector_strange(archive: Archive) -> None:
     archive.vectors.upsert(1, [999], vector)
 
 
+def _vector_wrong(archive: Archive) -> None:
+    ids = _passages(archive) + _passages(archive, "roof.txt")
+    vectors = archive.passages.vectors(ids, archive.recipe.hash)
+    archive.vectors.upsert(1, ids[:1], vectors[ids[-1]][np.newaxis])
+
+
+def _vectors_damaged(archive: Archive) -> None:
+    archive.vectors.close()
+    path = archive.settings.data / "vectors" / "chroma.sqlite3"
+    path.write_bytes(b"What a power cut left of it." * 1000)
+
+
 def _passage_outside(archive: Archive) -> None:
     statement = 'UPDATE passages SET "end" = 100000 WHERE id = :id'
     _sql(archive, statement, id=_passages(archive)[0])
@@ -117,6 +132,8 @@ MENDED: tuple[tuple[Callable[[Archive], None], str], ...] = (
     (_keywords_damaged, "The keyword index is damaged"),
     (_embedding_lost, "“lease.txt” has passages without an embedding."),
     (_vector_lost, "In “Matter 7” 1 passages have no vector in Chroma."),
+    (_vector_wrong, "In “Matter 7” Chroma holds 1 vectors that are not those of their passages."),
+    (_vectors_damaged, "Chroma's files are damaged; the vectors are to be made anew."),
     (_vector_strange, "In “Matter 7” Chroma holds 1 vectors of no passage."),
     (_passage_outside, "1 passages of “lease.txt” lie outside their page's text."),
     (_page_lost, "1 passages of “lease.txt” lie outside their page's text."),
@@ -196,6 +213,44 @@ def test_work_under_way_is_no_disagreement_and_reindexing_loses_none_of_it(
         door.reindex("busy")
     assert told == []
     assert door.doctor() == []
+
+
+@pytest.mark.parametrize("harm", ["an index cut short", "a damaged database", "no folder"])
+def test_lost_vectors_are_made_anew_at_opening(tmp_path: Path, harm: str) -> None:
+    with open_engine(settings_for(tmp_path)) as engine:
+        door = engine.assistant
+        door.create_workspace("Matter 7")
+        door.upload("Matter 7", "lease.txt", io.BytesIO(LEASE))
+        assert engine.worker.wait_idle(60)
+        many = np.random.default_rng(2).normal(size=(1500, 384)).astype(np.float32)
+        door.archive.vectors.upsert(1, range(1000, 2500), many)  # so that there is an index on disk
+        [passage] = _passages(door.archive)
+    if harm == "no folder":
+        shutil.rmtree(tmp_path / "vectors")
+    elif harm == "a damaged database":
+        os.truncate(tmp_path / "vectors" / "chroma.sqlite3", 20_000)
+    else:
+        [path] = tmp_path.rglob("data_level0.bin")
+        os.truncate(path, 1000)
+    for _ in range(2):
+        with open_engine(settings_for(tmp_path)) as engine:
+            assert engine.worker.wait_idle(60)
+            assert engine.assistant.doctor() == []
+            assert engine.assistant.archive.vectors.ids(1) == {passage}
+
+
+def test_reindexing_one_workspace_of_a_damaged_folder_makes_them_all_anew(
+    tmp_path: Path,
+) -> None:
+    with open_engine(settings_for(tmp_path)) as engine:
+        door = engine.assistant
+        for name, content in (("one", LEASE), ("two", ROOF)):
+            door.create_workspace(name)
+            door.upload(name, "a.txt", io.BytesIO(content))
+        assert engine.worker.wait_idle(60)
+        _vectors_damaged(door.archive)
+        assert door.reindex("one") == 2
+        assert door.doctor() == []
 
 
 def test_reindex_makes_an_equal_collection_without_embedding(samples: Engine) -> None:

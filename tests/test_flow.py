@@ -15,7 +15,7 @@ from PIL import Image
 
 from ingest.engine import Engine
 from rag.errors import NotFound
-from rag.types import Checked, Finished, Outcome, Retrieved, Status, Token, Verdict
+from rag.types import Checked, Finished, Outcome, Retrieved, Status, Token, Vector, Verdict
 
 LEASE = (
     "1. Rent. The rent is 900 pounds a month, due on the first day of each month.\n\n"
@@ -51,6 +51,8 @@ def test_from_file_to_cited_line_and_back_to_nothing(engine: Engine) -> None:
     assert page.text[citation.start : citation.end] == citation.quote
     assert citation.page is None  # a text file has no pages
 
+    folder, vectors = door.archive.settings.data, _vectors(engine, uploaded.document.newest.id)
+    assert "chroma.sqlite3" in _files_with(folder, vectors[0].tobytes())
     door.delete_document("Matter 7", document.id)
     assert engine.worker.wait_idle(60)
     assert door.documents("Matter 7") == []
@@ -58,7 +60,14 @@ def test_from_file_to_cited_line_and_back_to_nothing(engine: Engine) -> None:
     with pytest.raises(NotFound):
         door.page("Matter 7", document.id, 1)
     assert door.doctor() == []
-    assert _files_with(door.archive.settings.data, b"ninety days") == []
+    assert _files_with(folder, b"ninety days") == []
+    assert [_files_with(folder, vector.tobytes()) for vector in vectors] == [[]] * len(vectors)
+
+
+def _vectors(engine: Engine, version_id: int) -> list[Vector]:
+    archive = engine.assistant.archive
+    ids = [passage.id for passage in archive.passages.passages(version_id)]
+    return list(archive.passages.vectors(ids, archive.recipe.hash).values())
 
 
 def _files_with(folder: Path, secret: bytes) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from rag.store.catalogue import Catalogue
 from rag.store.database import Database, open_database
-from rag.store.jobs import Job, Jobs
+from rag.store.jobs import Job, Jobs, enqueue_once
 from rag.types import Status
 
 
@@ -62,6 +62,31 @@ def test_jobs_come_in_order_and_by_kind(jobs: Jobs) -> None:
         jobs.finish(job_id)
         jobs.finish(job_id)
     assert jobs.pending() == 0
+
+
+def test_making_vectors_anew_waits_until_nothing_else_is_to_be_done(jobs: Jobs) -> None:
+    renew = jobs.enqueue("renew", None, {"workspace_id": 1})
+    other = jobs.enqueue("erase", None)
+    assert jobs.claim(["renew"], "me") is None
+    assert jobs.next_due(["renew"]) is None
+    assert claim(jobs, "erase", "renew").id == other
+    assert jobs.claim(["renew"], "me") is None  # the other one runs still
+    jobs.finish(other)
+    assert jobs.next_due(["renew"]) == 0
+    assert claim(jobs, "renew").id == renew
+
+
+def test_one_making_anew_waits_for_each_workspace(database: Database, jobs: Jobs) -> None:
+    def wanted(workspace_id: int) -> None:
+        with database.write() as connection:
+            enqueue_once(connection, "renew", {"workspace_id": workspace_id})
+
+    for workspace_id in (1, 2, 1):
+        wanted(workspace_id)
+    assert jobs.pending(["renew"]) == 2
+    assert claim(jobs, "renew").payload == {"workspace_id": 1}
+    wanted(1)  # something was deleted after the first had begun
+    assert jobs.pending(["renew"]) == 3
 
 
 def test_a_version_has_one_job_of_a_kind(jobs: Jobs, catalogue: Catalogue) -> None:

@@ -50,12 +50,7 @@ class House:
         return self.catalogue.add_upload(self.workspace.id, name, sha256, size).document
 
     def worker(self) -> Worker:
-        handlers = {
-            "parse": self.pipeline.parse,
-            "index": self.pipeline.index,
-            "erase": self.pipeline.erase,
-        }
-        return Worker(self.jobs, handlers, Pace(poll=0.05))
+        return Worker(self.jobs, self.pipeline.handlers(), Pace(poll=0.05))
 
     def work(self) -> None:
         worker = self.worker()

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from rag.errors import BadSetting, DataFolderError, IndexMismatch
 from rag.models.embed import FakeEmbedder
-from rag.search.vectors import VectorStore
+from rag.search.vectors import RebuildStopped, VectorStore
 from rag.types import Vectors
 
 WORDS = ["notice", "rent", "lease", "tenant", "landlord", "repair", "heat", "roof", "key", "pupil"]
@@ -185,6 +186,72 @@ def test_a_rebuild_that_fails_leaves_the_old_vectors(store: VectorStore) -> None
     assert store.ids(1) == {1, 2}
     assert store.rebuild(1, [([3], vectors[2:])]) == 1
     assert store.ids(1) == {3}
+
+
+def test_a_rebuild_steps_aside_for_whoever_else_wants_the_vectors(store: VectorStore) -> None:
+    vectors = rows(4)
+    store.upsert(1, [1, 2], vectors[:2])
+    adding = threading.Thread(target=store.upsert, args=(2, [4], vectors[3:]))
+
+    def batches() -> Iterator[tuple[list[int], Vectors]]:
+        adding.start()
+        end = time.monotonic() + 60
+        while time.monotonic() < end:  # until the other thread has come to the lock
+            yield [3], vectors[2:3]
+
+    with pytest.raises(RebuildStopped):
+        store.rebuild(1, batches(), lambda: False)
+    adding.join()
+    assert store.ids(1) == {1, 2}
+    assert store.ids(2) == {4}
+
+
+def test_a_rebuild_that_is_stopped_changes_nothing(store: VectorStore, tmp_path: Path) -> None:
+    vectors = rows(1500)
+    store.upsert(1, [1, 2], vectors[:2])
+    folders = {path for path in (tmp_path / "vectors").iterdir() if path.is_dir()}
+    batches = [(range(at, at + 500), vectors[at : at + 500]) for at in range(0, 1500, 500)]
+    asked: list[int] = []
+
+    def stopped() -> bool:
+        asked.append(len(asked))
+        return len(asked) == 3
+
+    with pytest.raises(RebuildStopped):
+        store.rebuild(1, batches, stopped)
+    assert store.ids(1) == {1, 2}
+    assert store.query(1, vectors[1], 1)[0][0] == 2
+    assert {path for path in (tmp_path / "vectors").iterdir() if path.is_dir()} == folders
+    assert store.rebuild(1, batches, lambda: False) == 1500
+
+
+@pytest.mark.parametrize("count", [40, 2500])
+@pytest.mark.parametrize("how", ["rebuild", "drop"])
+def test_no_byte_of_a_deleted_vector_stays(tmp_path: Path, count: int, how: str) -> None:
+    """A text can be guessed from its vector. Chroma's log and its index both hold vectors."""
+    store = VectorStore(tmp_path)
+    vectors = np.random.default_rng(5).normal(size=(count, 64)).astype(np.float32)
+    store.upsert(1, range(count), vectors)
+    store.delete(1, range(20))
+    assert _held(tmp_path, vectors[:20])
+    if how == "rebuild":
+        store.rebuild(1, [(range(20, count), vectors[20:])])
+    else:
+        store.drop(1)
+    store.forget_deleted()
+    assert _held(tmp_path, vectors[:20]) == []
+    assert store.ids(1) == (set(range(20, count)) if how == "rebuild" else set())
+    store.upsert(1, [7], vectors[:1])
+    assert 7 in store.ids(1)
+    store.close()
+
+
+def _held(folder: Path, vectors: Vectors) -> list[str]:
+    """The files in which a part of a vector lies, as it was given or brought to length one."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    parts = [row[20:24].tobytes() for given in (vectors, vectors / lengths) for row in given]
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [path.name for path in files if any(part in path.read_bytes() for part in parts)]
 
 
 def test_everything_is_there_after_reopening(tmp_path: Path) -> None:

@@ -176,16 +176,17 @@ def test_a_full_disk_makes_a_job_wait_and_loses_nothing(office: Office, error: E
         assert worker.wait_idle(LONG)
 
 
-def test_erasing_is_never_given_up(office: Office) -> None:
+@pytest.mark.parametrize("kind", ["erase", "renew"])
+def test_tidying_up_is_never_given_up(office: Office, kind: str) -> None:
     tries: list[int] = []
 
-    def erase(job: Job) -> None:
+    def tidy(job: Job) -> None:
         tries.append(job.attempts)
         if len(tries) <= 4:
             raise BadFile("Not now.")
 
-    office.jobs.enqueue("erase", None)
-    with office.working(Pace(backoff=0.001), erase=erase) as worker:
+    office.jobs.enqueue(kind, None)
+    with office.working(Pace(backoff=0.001), **{kind: tidy}) as worker:
         assert worker.wait_idle(LONG)
     assert tries == [1, 2, 3, 4, 5]
 

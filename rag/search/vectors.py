@@ -4,54 +4,64 @@ The only file that imports chromadb. Vectors are a cache: whatever is here can b
 embeddings in SQL, so that losing this folder loses nothing. It knows no passages, documents or
 scopes; an id is a number whose meaning the caller knows.
 
-Surprising: deleting an id does not erase its vector from Chroma's files, only a rebuild does;
-Chroma leaves the folder of a removed collection behind, so it is removed here; it writes remains
-of this process's memory into the files of a small collection, so they are blanked; and a second
-process on the same folder loses rows without an error, which the lock on the data folder prevents.
+Surprising: deleting an id does not erase its vector from Chroma's files; only a rebuild with
+:meth:`VectorStore.forget_deleted` after it does. And a second process on the same folder loses rows
+without an error, which the lock on the data folder prevents.
 """
 
 from __future__ import annotations
 
 import logging
-import shutil
-import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from threading import RLock
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
-from uuid import UUID
 
 import chromadb
 import httpx
+import numpy as np
 from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError, InvalidArgumentError, NotFoundError
 
 from rag.errors import BadSetting, DataFolderError, IndexMismatch
-from rag.search.blanking import blank, has_remains
+from rag.search.folder import ChromaFolder, Damaged
+from rag.search.turn import Turn
 from rag.types import Vector, Vectors
 
 BATCH = 1000
 """Rows sent at once: Chroma refuses more than 5,461."""
 
+GENTLE_BATCH = 100
+"""Rows sent at once by work that others should not notice: some thirty milliseconds."""
+
 _HNSW = {"hnsw": {"space": "cosine", "ef_search": 200}}
+_SAME = 0.999
+"""Vectors are the same from this cosine on: Chroma brings them to length one once more."""
+
 _REINDEX = "Run “muniment reindex”."
+logger = logging.getLogger(__name__)
+
 _Answer = TypeVar("_Answer")
 
 logging.getLogger("chromadb").setLevel(logging.ERROR)
+
+
+class RebuildStopped(Exception):
+    """A rebuild was left in the middle; the old vectors are as they were."""
 
 
 class VectorStore:
     """Nearest vectors by cosine, in the data folder or on a Chroma server. Safe in threads."""
 
     def __init__(self, folder: Path, chroma_url: str = "") -> None:
-        self._folder = None if chroma_url else folder
+        self._folder = None if chroma_url else ChromaFolder(folder)
         self._url = chroma_url
         self._client_made: Any = None
         self._collections: dict[int, Any] = {}
-        self._folders: dict[UUID, Path] = {}
-        self._lock = RLock()
+        self._lock = Turn()
 
     def upsert(self, workspace_id: int, ids: Sequence[int], vectors: Vectors) -> None:
         """Store vectors under their ids; a known id gets the new vector."""
@@ -82,6 +92,13 @@ class VectorStore:
         with self._lock:
             return self._read(workspace_id, ask, set())
 
+    def differing(self, workspace_id: int, batches: Iterable[tuple[Sequence[int], Vectors]]) -> int:
+        """Count the ids whose vector is there but is not the given one, of length one."""
+        found = 0
+        for ids, vectors in batches:
+            found += self._read(workspace_id, partial(_differing, ids, vectors), 0)
+        return found
+
     def delete(self, workspace_id: int, ids: Sequence[int]) -> None:
         """Take vectors out; unknown ids are passed over."""
         with self._lock, self._errors():
@@ -97,12 +114,26 @@ class VectorStore:
             for name in _names(workspace_id):
                 self._remove(name)
             self._collections.pop(workspace_id, None)
-            self._tidy()
 
-    def rebuild(self, workspace_id: int, batches: Iterable[tuple[Sequence[int], Vectors]]) -> int:
+    def rebuild(
+        self,
+        workspace_id: int,
+        batches: Iterable[tuple[Sequence[int], Vectors]],
+        stopped: Callable[[], bool] | None = None,
+    ) -> int:
         """Fill a new collection, put it in the old one's place, and return how many it has.
 
         Searches go on in the old one until then. A crash leaves the old one or the new one.
+
+        Args:
+            workspace_id: whose collection it is.
+            batches: its ids and vectors; not looked at before nobody else can change them.
+            stopped: asked several times a second whether to leave off. With it the rebuild gives
+                way to others: it leaves off as soon as somebody wants the store's lock, and rests
+                as long as it works, because Chroma lets no other thread run while it adds.
+
+        Raises:
+            RebuildStopped: it left off, and nothing has changed.
         """
         name, building, built = _names(workspace_id)
         with self._lock, self._errors():
@@ -110,15 +141,66 @@ class VectorStore:
             self._remove(building)
             fresh = self._create(building)
             count = 0
-            for ids, vectors in batches:
+            for ids, vectors in batches if stopped is None else _parts(batches):
+                began = time.monotonic()
                 self._fill(fresh, ids, vectors)
                 count += len(ids)
+                if stopped is not None:
+                    time.sleep(time.monotonic() - began)
+                    if stopped() or self._lock.wanted:
+                        self._remove(building)
+                        raise RebuildStopped
             fresh.modify(name=built)
             self._remove(name)
             fresh.modify(name=name)
             self._collections[workspace_id] = fresh
-            self._tidy()
         return count
+
+    def forget_deleted(self) -> None:
+        """Write Chroma's database anew without what was deleted from it: a moment's work.
+
+        A Chroma server's files are its own matter.
+
+        Raises:
+            DiskFull: there is no room for it, or the folder cannot be written.
+            DataFolderBusy: the database was locked all the time.
+        """
+        if self._folder is not None:
+            with self._lock:
+                self._folder.rewrite()
+
+    def lost(self) -> bool:
+        """Tell, before they are used, whether the files are not there or cannot be used any more."""
+        with self._lock:
+            if self._folder is None or self._client_made is not None:
+                return False
+            try:
+                self._folder.survey()
+            except Damaged:
+                logger.exception("the vectors cannot be used")
+                return True
+            return not self._folder.path.exists()
+
+    def usable(self) -> bool:
+        """Tell whether Chroma can open its files; then no collection can be told from damage.
+
+        Raises:
+            DataFolderError: the Chroma server does not answer.
+        """
+        try:
+            with self._errors():
+                return self._client is not None
+        except DataFolderError:
+            if self._folder is None:
+                raise
+            return False
+
+    def start_over(self) -> None:
+        """Remove every collection with all of Chroma's files. Each is then to be rebuilt."""
+        with self._lock:
+            self.close()
+            if self._folder is not None:
+                self._folder.clear()
 
     def close(self) -> None:
         """Let go of the folder or the server."""
@@ -134,7 +216,6 @@ class VectorStore:
         with self._lock:
             if self._client_made is None:
                 self._client_made = _connect(self._folder, self._url)
-                self._tidy()
             return self._client_made
 
     def _create(self, name: str) -> Any:  # noqa: ANN401 - a Chroma collection
@@ -170,8 +251,11 @@ class VectorStore:
             finished.modify(name=name)
 
     def _remove(self, name: str) -> None:
-        with suppress(NotFoundError):
+        collection = self._find(name)
+        if collection is not None:
             self._client.delete_collection(name)
+            if self._folder is not None:
+                self._folder.removed(collection.id)
 
     def _read(self, workspace_id: int, ask: Callable[[Any], _Answer], nothing: _Answer) -> _Answer:
         """Ask the collection; once more with a fresh one when a rebuild swapped it meanwhile."""
@@ -195,38 +279,15 @@ class VectorStore:
         for at in range(0, len(ids), BATCH):
             part = [str(number) for number in ids[at : at + BATCH]]
             collection.upsert(ids=part, embeddings=vectors[at : at + BATCH])
+            if self._folder is not None:
+                self._folder.added(collection.id)
             self._blank(collection)
 
     def _blank(self, collection: Any) -> None:  # noqa: ANN401 - a Chroma collection
         """Blank the remains of this process's memory in a collection's files, if it has any."""
-        if self._folder is None:
-            return
-        folder = self._folders.get(collection.id)
-        if folder is None:
-            statement = "SELECT id FROM segments WHERE scope = 'VECTOR' AND collection = ?"
-            [name] = self._ask(statement, str(collection.id))
-            folder = self._folders[collection.id] = self._folder / name
-        with suppress(FileNotFoundError):  # the collection was removed meanwhile
-            if has_remains(folder):
-                with self._lock:
-                    blank(folder)
-
-    def _tidy(self) -> None:
-        """Remove the folders of collections that Chroma no longer knows, and blank the others."""
-        if self._folder is None or not (self._folder / "chroma.sqlite3").is_file():
-            return
-        known = self._ask("SELECT id FROM segments")
-        for path in self._folder.iterdir():
-            if path.is_dir() and _is_segment(path.name):
-                if path.name not in known:
-                    shutil.rmtree(path, ignore_errors=True)
-                elif has_remains(path):
-                    blank(path)
-
-    def _ask(self, statement: str, *values: str) -> list[str]:
-        """Return the first column of what Chroma's own database says."""
-        with closing(sqlite3.connect(f"{self._folder}/chroma.sqlite3")) as connection:
-            return [row[0] for row in connection.execute(statement, values)]
+        if self._folder is not None and self._folder.has_remains(collection.id):
+            with self._lock:
+                self._folder.blank(collection.id)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -242,15 +303,31 @@ class VectorStore:
                 f"The Chroma server at {self._url} does not answer.",
                 "Start it, or correct the setting “chroma_url”.",
             ) from error
-        except ChromaError as error:
+        except (ChromaError, Damaged) as error:
             raise DataFolderError(f"The vectors cannot be used ({error}).", _REINDEX) from error
 
 
-def _connect(folder: Path | None, url: str) -> Any:  # noqa: ANN401 - a Chroma client
+def _parts(
+    batches: Iterable[tuple[Sequence[int], Vectors]],
+) -> Iterator[tuple[Sequence[int], Vectors]]:
+    for ids, vectors in batches:
+        for at in range(0, len(ids), GENTLE_BATCH):
+            yield ids[at : at + GENTLE_BATCH], vectors[at : at + GENTLE_BATCH]
+
+
+def _differing(ids: Sequence[int], vectors: Vectors, collection: Any) -> int:  # noqa: ANN401
+    held = collection.get(ids=[str(number) for number in ids], include=["embeddings"])
+    row = {str(number): at for at, number in enumerate(ids)}
+    expected = vectors[[row[name] for name in held["ids"]]]
+    cosines = np.sum(expected * np.reshape(held["embeddings"], expected.shape), axis=1)
+    return int(np.sum(~(cosines > _SAME)))  # a value that is no number is not the same either
+
+
+def _connect(folder: ChromaFolder | None, url: str) -> Any:  # noqa: ANN401 - a Chroma client
     settings = ChromaSettings(anonymized_telemetry=False)
     if folder is not None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return chromadb.PersistentClient(path=str(folder), settings=settings)
+        folder.open()
+        return chromadb.PersistentClient(path=str(folder.path), settings=settings)
     address = urlsplit(url)
     if address.scheme not in {"http", "https"} or not address.hostname:
         raise BadSetting(
@@ -281,9 +358,3 @@ def _names(workspace_id: int) -> tuple[str, str, str]:
     """Return the names of a collection: in use, being filled, and full but not yet in use."""
     name = f"workspace-{workspace_id}"
     return name, f"{name}.building", f"{name}.built"
-
-
-def _is_segment(name: str) -> bool:
-    with suppress(ValueError):
-        return str(UUID(name)) == name
-    return False

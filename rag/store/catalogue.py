@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from rag.errors import BadRequest, DataFolderError, NotFound
+from rag.errors import BadRequest, NotFound
 from rag.store import erasing, jobs, progress, rows
 from rag.store.database import Database
 from rag.store.erasing import Deleted
@@ -94,23 +94,22 @@ class Catalogue:
         size: int,
         media_type: str = UNKNOWN_TYPE,
         *,
-        present: Callable[[], bool] | None = None,
+        keep: Callable[[], None] | None = None,
     ) -> Uploaded:
-        """Enter a stored original: document, version and job, in one transaction.
+        """Enter an original: document, version and job, in one transaction.
 
         The same bytes under any name, as that document's newest version, are already there; they
         are queued again only if reading them has failed. A known name gets a new version.
-        ``present`` says whether the original is on the disk still: :meth:`erase_originals` may
-        have removed it, as nobody's, between its being stored and this call.
+        ``keep`` puts the original into its place. It is called within the transaction, so that
+        :meth:`erase_originals` cannot take it, as nobody's, before the version is entered.
 
         Raises:
             NotFound: the workspace is gone.
-            DataFolderError: the original is gone.
         """
         with self._database.write() as connection:
             _require_workspace(connection, workspace_id)
-            if present is not None and not present():
-                raise DataFolderError("The file was removed while it came in.", "Upload it again.")
+            if keep is not None:
+                keep()
             known = progress.with_bytes(connection, workspace_id, name, sha256)
             if known is not None:
                 if known.newest.status == Status.FAILED:

@@ -143,15 +143,6 @@ class Consistency:
             needed={row[0] for row in rows if row[1] == "ready"}, allowed={row[0] for row in rows}
         )
 
-    def versions_with_vectors(self, workspace_id: int) -> list[int]:
-        """List the versions of a workspace whose vectors are in Chroma, or on the way there."""
-        query = (
-            "SELECT v.id FROM versions AS v JOIN documents AS d ON d.id = v.document_id "
-            "WHERE d.workspace_id = :workspace AND v.status IN ('ready', 'indexing') ORDER BY v.id"
-        )
-        with self._database.read() as connection:
-            return _ids(connection, query, workspace=workspace_id)
-
     def mend(self, recipe_hash: str, readable: Callable[[str], bool]) -> None:
         """Make the keyword index agree, and queue again what must be read or embedded again.
 

@@ -4,6 +4,8 @@ Each function works within a transaction of the caller's. What lives outside SQL
 originals, cannot be part of that transaction: an ``erase`` job is put down in it that names them,
 so that after a crash they are still removed. Its payload is ``{"workspace_id", "passage_ids",
 "hashes", "drop"}``; ``drop`` means the workspace's vectors as a whole. Doing it twice is no matter.
+Chroma forgets a vector only when all are made anew, so a ``renew`` job is put down along with it,
+``{"workspace_id"}``, one for all that is deleted until its turn comes.
 """
 
 from __future__ import annotations
@@ -137,7 +139,9 @@ def workspace(connection: Connection, workspace_id: int) -> Deleted:
 def vectors_later(
     connection: Connection, workspace_id: int, passage_ids: Sequence[int], hashes: Sequence[str]
 ) -> int:
-    """Put down the erase job for passages' vectors and for originals; return its id."""
+    """Put down the jobs for passages' vectors and for originals; return the erase job's id."""
+    if passage_ids:
+        jobs.enqueue_once(connection, jobs.RENEW, {"workspace_id": workspace_id})
     payload = {
         "workspace_id": workspace_id,
         "passage_ids": list(passage_ids),

@@ -14,6 +14,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +24,15 @@ from rag.store import disk
 BLOCK = 1 << 20
 _HASH = re.compile(r"[0-9a-f]{64}")
 _PARTIAL = "partial"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Bytes that came in and are safe on the disk, but nobody's original yet."""
+
+    sha256: str
+    size: int
+    path: Path
 
 
 class Originals:
@@ -39,6 +49,19 @@ class Originals:
         When this returns, the original is on the disk, power cut or not.
 
         Raises:
+            TooLarge, BadFile, DiskFull: as :meth:`take`.
+        """
+        taken = self.take(stream)
+        try:
+            self.keep(taken)
+        finally:
+            self.discard(taken)
+        return taken.sha256, taken.size
+
+    def take(self, stream: BinaryIO) -> Taken:
+        """Write the bytes of ``stream`` to the disk, for :meth:`keep` or :meth:`discard`.
+
+        Raises:
             TooLarge: there are more bytes than one file may have.
             BadFile: the stream broke off.
             DiskFull: no room is left, or the folder cannot be written. Nothing is left behind.
@@ -53,11 +76,23 @@ class Originals:
                     sha256, size = self._copy(stream, file)
                     file.flush()
                     os.fsync(file.fileno())
-                self._keep(Path(name), sha256)
             except BaseException:
                 Path(name).unlink(missing_ok=True)
                 raise
-        return sha256, size
+        return Taken(sha256, size, Path(name))
+
+    def keep(self, taken: Taken) -> None:
+        """Make bytes that were taken the original with their hash.
+
+        Raises:
+            DiskFull: the folder cannot be written.
+        """
+        with disk.writing(self.folder):
+            self._keep(taken.path, taken.sha256)
+
+    def discard(self, taken: Taken) -> None:
+        """Forget bytes that were taken, unless they were kept."""
+        taken.path.unlink(missing_ok=True)
 
     def path(self, sha256: str) -> Path:
         """Return where the original with this hash is, or would be, kept.

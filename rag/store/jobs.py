@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     and_,
@@ -35,6 +36,8 @@ from rag.types import Status
 PARSE = "parse"
 INDEX = "index"
 ERASE = "erase"
+RENEW = "renew"
+"""Making a workspace's vectors anew, so that those of deleted passages leave the disk."""
 
 _QUEUED = "queued"
 _RUNNING = "running"
@@ -54,8 +57,9 @@ def _never() -> bool:
 class Job:
     """A claimed piece of work. ``attempts`` counts this one, so it is 1 at first.
 
-    ``payload`` is what an erase job needs to know, see :mod:`rag.store.erasing`. ``stopped`` says
-    whether to leave: the worker is stopping, or the job was cancelled or its document deleted.
+    ``payload`` is what a job without a version needs to know, see :mod:`rag.store.erasing`.
+    ``stopped`` says whether to leave: the worker is stopping, or the job was cancelled or its
+    document deleted.
     """
 
     id: int
@@ -78,9 +82,12 @@ class Jobs:
             return enqueue(connection, kind, version_id, payload)
 
     def claim(self, kinds: Sequence[str], owner: str) -> Job | None:
-        """Take the oldest job of these kinds that is due, or None. Its version's status follows."""
+        """Take the oldest job of these kinds that is due, or None. Its version's status follows.
+
+        Making vectors anew has time: it is due when there is nothing else to be done.
+        """
         now = time.time()
-        due = and_(jobs.c.state == _QUEUED, jobs.c.run_after <= now, jobs.c.kind.in_(kinds))
+        due = and_(_waiting(kinds), jobs.c.run_after <= now)
         oldest = select(func.min(jobs.c.id)).where(due).scalar_subquery()
         with self._database.read() as connection:  # an idle queue is not to cost a write
             if connection.scalar(select(oldest)) is None:
@@ -163,9 +170,8 @@ class Jobs:
 
     def next_due(self, kinds: Sequence[str]) -> float | None:
         """Return in how many seconds the next waiting job of these kinds is due, None for none."""
-        waiting = and_(jobs.c.state == _QUEUED, jobs.c.kind.in_(kinds))
         with self._database.read() as connection:
-            due = connection.scalar(select(func.min(jobs.c.run_after)).where(waiting))
+            due = connection.scalar(select(func.min(jobs.c.run_after)).where(_waiting(kinds)))
         return None if due is None else max(0.0, due - time.time())
 
 
@@ -190,6 +196,14 @@ def enqueue(
     return int(connection.execute(row.returning(jobs.c.id)).scalar_one())
 
 
+def enqueue_once(connection: Connection, kind: str, payload: Mapping[str, Any]) -> None:
+    """Put a job without a version into the queue, unless one like it waits there already."""
+    same = and_(jobs.c.kind == kind, jobs.c.payload == json.dumps(dict(payload)))
+    waits = select(jobs.c.id).where(same, jobs.c.state == _QUEUED)
+    if connection.scalar(waits) is None:
+        enqueue(connection, kind, None, payload)
+
+
 def waiting(connection: Connection, kind: str) -> int:
     """Count the jobs of a kind that are still to be claimed."""
     here = and_(jobs.c.kind == kind, jobs.c.state == _QUEUED)
@@ -200,6 +214,12 @@ def drop(connection: Connection, version_id: int, kind: str | None = None) -> No
     """Remove a version's jobs (of one kind) within a transaction of the caller's."""
     of_kind = true() if kind is None else jobs.c.kind == kind
     connection.execute(delete(jobs).where(jobs.c.version_id == version_id, of_kind))
+
+
+def _waiting(kinds: Sequence[str]) -> ColumnElement[bool]:
+    other = jobs.alias("other")
+    busy = exists().where(other.c.kind != RENEW)
+    return and_(jobs.c.state == _QUEUED, jobs.c.kind.in_(kinds), or_(jobs.c.kind != RENEW, ~busy))
 
 
 def _job(row: Row[Any]) -> Job:

@@ -218,6 +218,18 @@ class Passages:
         """Yield a version's passages with their vectors, in batches of 1,000 at most."""
         return embeddings.batches(self._database, version_id, recipe_hash)
 
+    def embeddings_of_workspace(
+        self, workspace_id: int, recipe_hash: str
+    ) -> Iterator[tuple[list[int], Vectors]]:
+        """Yield the passages of every version whose vectors are in use or on the way there.
+
+        Looked up as they are asked for, not before.
+        """
+        with self._database.read() as connection:
+            version_ids = progress.with_vectors(connection, workspace_id)
+        for version_id in version_ids:
+            yield from self.embeddings(version_id, recipe_hash)
+
     def vectors(self, ids: Iterable[int], recipe_hash: str) -> dict[int, Vector]:
         """Return the vectors of passages, as far as they have one."""
         with self._database.read() as connection:

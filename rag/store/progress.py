@@ -51,6 +51,19 @@ def workspace_of(connection: Connection, version_id: int) -> int:
     return int(found)
 
 
+def with_vectors(connection: Connection, workspace_id: int) -> list[int]:
+    """Return the versions of a workspace whose vectors are in use, or on the way there."""
+    return list(
+        connection.scalars(
+            select(versions.c.id)
+            .join(documents, documents.c.id == versions.c.document_id)
+            .where(documents.c.workspace_id == workspace_id)
+            .where(versions.c.status.in_([Status.READY, Status.INDEXING]))
+            .order_by(versions.c.id)
+        )
+    )
+
+
 def set_values(connection: Connection, version_id: int, **values: Any) -> None:  # noqa: ANN401 - any column's
     """Set columns of a version."""
     connection.execute(update(versions).where(versions.c.id == version_id).values(**values))

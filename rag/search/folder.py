@@ -1,0 +1,132 @@
+"""The folder Chroma keeps its files in, and what has to be done there because Chroma does not.
+
+It leaves the folder of a removed collection behind; it keeps what was deleted in its database; and
+it writes remains of this process's memory into the files of small collections. Knows nothing of
+vectors. Used with the lock of :class:`rag.search.vectors.VectorStore` held.
+
+Surprising: Chroma brings its own copy of SQLite, and two copies in one process do not see each
+other's locks; the one that closes the file even takes the other's away. So the database is opened
+here only before Chroma has opened it, and rewritten by another process.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing, suppress
+from pathlib import Path
+from uuid import UUID
+
+from rag.search.index_files import blank, has_remains, is_cut_short
+from rag.store import disk
+
+_DATABASE = "chroma.sqlite3"
+_REWRITER = Path(__file__).with_name("vacuum.py")
+
+
+class Damaged(Exception):
+    """Chroma's files cannot be used any more."""
+
+
+class ChromaFolder:
+    """One folder, and where in it each collection's index is."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._indexes: dict[UUID, Path] = {}
+
+    def survey(self) -> dict[UUID, Path]:
+        """Return where each collection's index is; Chroma must not have opened the folder yet.
+
+        Raises:
+            Damaged: as for :meth:`open`.
+        """
+        if not (self.path / _DATABASE).is_file():
+            return {}
+        statement = "SELECT collection, id FROM segments WHERE scope = 'VECTOR'"
+        try:
+            with closing(sqlite3.connect(self.path / _DATABASE)) as connection:
+                rows = connection.execute(statement).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise Damaged(str(error)) from error
+        indexes = {UUID(collection): self.path / name for collection, name in rows}
+        for index in indexes.values():
+            if is_cut_short(index):
+                raise Damaged(f"the index in {index.name} is cut short")
+        return indexes
+
+    def open(self) -> None:
+        """Make the folder, or tidy up what is there; Chroma must not have opened it yet.
+
+        Raises:
+            Damaged: Chroma's database cannot be read, or an index is cut short.
+        """
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._indexes = self.survey()
+        known = set(self._indexes.values())
+        for index in self._folders():
+            if index not in known:
+                shutil.rmtree(index, ignore_errors=True)
+            elif has_remains(index):
+                blank(index)
+
+    def clear(self) -> None:
+        """Remove everything; Chroma must not have it open."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._indexes.clear()
+
+    def added(self, collection: UUID) -> None:
+        """Learn where a collection is that was made since, once something was put into it."""
+        if collection not in self._indexes:
+            for index in self._folders() - set(self._indexes.values()):
+                self._indexes[collection] = index
+
+    def removed(self, collection: UUID) -> None:
+        """Remove the files of a collection that Chroma has removed."""
+        index = self._indexes.pop(collection, None)
+        if index is not None:
+            shutil.rmtree(index, ignore_errors=True)
+
+    def has_remains(self, collection: UUID) -> bool:
+        """Tell whether a collection's files hold what they should not; needs no lock."""
+        index = self._indexes.get(collection)
+        with suppress(FileNotFoundError):  # the collection was removed meanwhile
+            return index is not None and has_remains(index)
+        return False
+
+    def blank(self, collection: UUID) -> None:
+        """Blank what a collection's files should not hold."""
+        if self.has_remains(collection):
+            blank(self._indexes[collection])
+
+    def rewrite(self) -> None:
+        """Write Chroma's database anew without what was deleted from it.
+
+        Raises:
+            DiskFull: there is no room for it, or the folder cannot be written.
+            DataFolderBusy: the database was locked all the time.
+        """
+        path = self.path / _DATABASE
+        if not path.is_file():
+            return
+        done = subprocess.run(  # noqa: S603 - our own script
+            [sys.executable, "-I", str(_REWRITER), str(path)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+        if done.returncode:
+            with disk.writing(self.path):
+                raise sqlite3.OperationalError(done.stderr.strip())
+
+    def _folders(self) -> set[Path]:
+        return {path for path in self.path.iterdir() if path.is_dir() and _is_index(path.name)}
+
+
+def _is_index(name: str) -> bool:
+    with suppress(ValueError):
+        return str(UUID(name)) == name
+    return False
