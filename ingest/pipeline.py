@@ -3,7 +3,7 @@
 ``parse`` reads the original in the sandbox, cuts its pages into passages and writes both in one
 transaction; from then on they are found by keyword. ``index`` gives the passages their vectors and
 makes the version ready. ``erase`` takes away what deleting left outside the database, and ``renew``
-what Chroma keeps of vectors it was told to delete. The worker (:mod:`rag.worker`) calls them, one
+what Chroma keeps of vectors it was told to delete; ``restore`` makes lost ones anew. The worker (:mod:`rag.worker`) calls them, one
 job at a time each, and sees to retries and failures.
 
 SQL is the truth. Vectors are kept there, some at a time, as they are made, so an interrupted
@@ -30,7 +30,7 @@ from rag.search.vectors import RebuildStopped, VectorStore
 from rag.specialists import IndexRecipe
 from rag.store.catalogue import Catalogue
 from rag.store.files import Originals
-from rag.store.jobs import ERASE, INDEX, PARSE, RENEW, Interrupted, Job, Jobs
+from rag.store.jobs import ERASE, INDEX, PARSE, RENEW, RESTORE, Interrupted, Job, Jobs
 from rag.store.passages import Passages
 from rag.types import Vectors, Version
 from rag.worker import Handler
@@ -69,7 +69,13 @@ class Pipeline:
 
     def handlers(self) -> dict[str, Handler]:
         """Return what does a job, by its kind."""
-        return {PARSE: self.parse, INDEX: self.index, ERASE: self.erase, RENEW: self.renew}
+        return {
+            PARSE: self.parse,
+            INDEX: self.index,
+            ERASE: self.erase,
+            RENEW: self.renew,
+            RESTORE: self.restore,
+        }
 
     def parse(self, job: Job) -> None:
         """Read a version's original and write its pages and passages; then it waits for vectors.
@@ -139,15 +145,26 @@ class Pipeline:
         Raises:
             Interrupted: somebody else needs the vectors, or the worker stops.
         """
+        self._rebuild(job, gently=True)
+        self._vectors.forget_deleted()
+
+    def restore(self, job: Job) -> None:
+        """Make a workspace's vectors anew because they are lost.
+
+        Raises:
+            Interrupted: the worker stops.
+        """
+        self._rebuild(job, gently=False)
+
+    def _rebuild(self, job: Job, *, gently: bool) -> None:
         workspace_id = int(job.payload["workspace_id"])
         if not self._is_there(workspace_id):
             return
         batches = self._passages.embeddings_of_workspace(workspace_id, self._recipe.hash)
         try:
-            self._vectors.rebuild(workspace_id, batches, job.stopped)
+            self._vectors.rebuild(workspace_id, batches, job.stopped, gently=gently)
         except RebuildStopped as error:
             raise Interrupted from error
-        self._vectors.forget_deleted()
 
     def _version(self, job: Job) -> tuple[Version, str]:
         if job.version_id is None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from rag.archive import Archive
 from rag.errors import DataFolderError
 from rag.store.consistency import Consistency
-from rag.store.jobs import RENEW
+from rag.store.jobs import RESTORE
 from rag.types import Document
 
 logger = logging.getLogger(__name__)
@@ -57,10 +57,12 @@ def heal(archive: Archive) -> None:
     They are a copy of what the database holds, so nothing is lost. Until the worker has made them
     anew, search goes by words alone in workspaces too large to compare every vector.
     """
-    if archive.vectors.lost():
-        archive.vectors.start_over()
-        for workspace in archive.catalogue.workspaces():
-            archive.jobs.enqueue(RENEW, None, {"workspace_id": workspace.id})
+    lost = archive.vectors.lost([workspace.id for workspace in archive.catalogue.workspaces()])
+    for workspace_id in lost:
+        logger.warning("the vectors of workspace %d are made anew", workspace_id)
+        archive.jobs.enqueue_once(RESTORE, {"workspace_id": workspace_id})
+    if lost:
+        archive.vectors.discard(lost)
 
 
 def reindex(archive: Archive, workspace_ids: Sequence[int]) -> int:
@@ -130,6 +132,8 @@ def _vector_trouble(archive: Archive, workspace_id: int) -> list[str]:
         logger.warning("the vectors of workspace %d cannot be read", workspace_id, exc_info=True)
         return ["the vectors cannot be read"]
     missing, strange = len(expected.needed - held), len(held - expected.allowed)
+    if archive.jobs.pending([RESTORE]):
+        missing = 0  # they are on their way
     found = []
     if missing:
         found.append(f"{missing} passages have no vector in Chroma")

@@ -1,8 +1,8 @@
 """Does the jobs: a thread for reading documents, two for making their vectors, one for tidying up.
 
 Documents are read while earlier ones are embedded; what is to be erased is erased by whichever
-thread is free. When nothing else is to be done, the vectors of a workspace from which something
-was deleted are made anew. How a job is done is the handlers' business. A handler that raises one of
+thread is free. Vectors that are lost are made anew at once, those of a workspace from which
+something was deleted when nothing else is to be done. How a job is done is the handlers' business. A handler that raises one of
 :mod:`rag.errors` has its job given up with that sentence (:meth:`rag.store.jobs.Jobs.fail` sets
 the version ``failed`` along with it); anything else is a surprise, logged and tried again with
 growing pauses. Surprising: a full disk fails nothing: the job waits for room, and tidying up is
@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from rag.errors import DataFolderBusy, DiskFull, MunimentError
-from rag.store.jobs import ERASE, INDEX, PARSE, RENEW, Interrupted, Job, Jobs
+from rag.store.jobs import ERASE, INDEX, PARSE, RENEW, RESTORE, Interrupted, Job, Jobs
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +45,9 @@ _LANES: Mapping[str, tuple[str, ...]] = {
     PARSE: (PARSE, ERASE),
     INDEX: (INDEX, ERASE),
     "index-2": (INDEX,),
-    RENEW: (RENEW,),
+    "anew": (RESTORE, RENEW),
 }
-_NEVER_GIVEN_UP = {ERASE, RENEW}
+_NEVER_GIVEN_UP = {ERASE, RENEW, RESTORE}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 

@@ -215,7 +215,9 @@ def test_work_under_way_is_no_disagreement_and_reindexing_loses_none_of_it(
     assert door.doctor() == []
 
 
-@pytest.mark.parametrize("harm", ["an index cut short", "a damaged database", "no folder"])
+@pytest.mark.parametrize(
+    "harm", ["an index cut short", "a damaged database", "no folder", "killed while writing"]
+)
 def test_lost_vectors_are_made_anew_at_opening(tmp_path: Path, harm: str) -> None:
     with open_engine(settings_for(tmp_path)) as engine:
         door = engine.assistant
@@ -229,6 +231,8 @@ def test_lost_vectors_are_made_anew_at_opening(tmp_path: Path, harm: str) -> Non
         shutil.rmtree(tmp_path / "vectors")
     elif harm == "a damaged database":
         os.truncate(tmp_path / "vectors" / "chroma.sqlite3", 20_000)
+    elif harm == "killed while writing":
+        (tmp_path / "vectors" / "workspace-1.writing").touch()
     else:
         [path] = tmp_path.rglob("data_level0.bin")
         os.truncate(path, 1000)

@@ -11,7 +11,7 @@ import pytest
 
 from rag.store.catalogue import Catalogue
 from rag.store.database import Database, open_database
-from rag.store.jobs import Job, Jobs, enqueue_once
+from rag.store.jobs import Job, Jobs
 from rag.types import Status
 
 
@@ -76,10 +76,9 @@ def test_making_vectors_anew_waits_until_nothing_else_is_to_be_done(jobs: Jobs) 
     assert claim(jobs, "renew").id == renew
 
 
-def test_one_making_anew_waits_for_each_workspace(database: Database, jobs: Jobs) -> None:
+def test_one_making_anew_waits_for_each_workspace(jobs: Jobs) -> None:
     def wanted(workspace_id: int) -> None:
-        with database.write() as connection:
-            enqueue_once(connection, "renew", {"workspace_id": workspace_id})
+        jobs.enqueue_once("renew", {"workspace_id": workspace_id})
 
     for workspace_id in (1, 2, 1):
         wanted(workspace_id)

@@ -200,7 +200,7 @@ def test_a_rebuild_steps_aside_for_whoever_else_wants_the_vectors(store: VectorS
             yield [3], vectors[2:3]
 
     with pytest.raises(RebuildStopped):
-        store.rebuild(1, batches(), lambda: False)
+        store.rebuild(1, batches(), gently=True)
     adding.join()
     assert store.ids(1) == {1, 2}
     assert store.ids(2) == {4}
@@ -252,6 +252,38 @@ def _held(folder: Path, vectors: Vectors) -> list[str]:
     parts = [row[20:24].tobytes() for given in (vectors, vectors / lengths) for row in given]
     files = [path for path in folder.rglob("*") if path.is_file()]
     return [path.name for path in files if any(part in path.read_bytes() for part in parts)]
+
+
+_WRITE_AND_DIE = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from rag.search.vectors import VectorStore
+store = VectorStore(Path(sys.argv[1]))
+store.upsert(1, [1, 2], np.eye(2, 64, dtype=np.float32))
+store.upsert(2, [3], np.eye(1, 64, dtype=np.float32))
+with store._folder.writing("workspace-2"):
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_was_being_written_when_the_process_was_killed_is_lost_and_no_more(
+    tmp_path: Path,
+) -> None:
+    """An index torn in the middle may take the process along that reads it."""
+    script = [sys.executable, "-c", _WRITE_AND_DIE, str(tmp_path)]
+    assert subprocess.run(script, check=False).returncode == -9
+    store = VectorStore(tmp_path)
+    assert store.lost([1, 2, 3]) == [2]
+    store.discard([2])
+    assert store.ids(1) == {1, 2}
+    assert store.ids(2) == set()
+    store.upsert(2, [3], rows(1))
+    store.close()
+    again = VectorStore(tmp_path)
+    assert again.lost([1, 2]) == []
+    assert again.ids(2) == {3}
+    again.close()
 
 
 def test_everything_is_there_after_reopening(tmp_path: Path) -> None:

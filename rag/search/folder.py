@@ -1,8 +1,10 @@
 """The folder Chroma keeps its files in, and what has to be done there because Chroma does not.
 
-It leaves the folder of a removed collection behind; it keeps what was deleted in its database; and
-it writes remains of this process's memory into the files of small collections. Knows nothing of
-vectors. Used with the lock of :class:`rag.search.vectors.VectorStore` held.
+It leaves the folder of a removed collection behind; it keeps what was deleted in its database; it
+writes remains of this process's memory into the files of small collections; and a process that is
+killed while Chroma writes an index leaves it torn, of which the next one may die. So what is being
+written is marked with a file beside it. Knows nothing of vectors. Used with the lock of
+:class:`rag.search.vectors.VectorStore` held.
 
 Surprising: Chroma brings its own copy of SQLite, and two copies in one process do not see each
 other's locks; the one that closes the file even takes the other's away. So the database is opened
@@ -15,7 +17,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -23,11 +26,16 @@ from rag.search.index_files import blank, has_remains, is_cut_short
 from rag.store import disk
 
 _DATABASE = "chroma.sqlite3"
+_INDEXES = (
+    "SELECT c.id, c.name, s.id FROM collections AS c "
+    "JOIN segments AS s ON s.collection = c.id AND s.scope = 'VECTOR'"
+)
+_MARK = ".writing"
 _REWRITER = Path(__file__).with_name("vacuum.py")
 
 
 class Damaged(Exception):
-    """Chroma's files cannot be used any more."""
+    """Chroma's database cannot be read."""
 
 
 class ChromaFolder:
@@ -37,40 +45,47 @@ class ChromaFolder:
         self.path = path
         self._indexes: dict[UUID, Path] = {}
 
-    def survey(self) -> dict[UUID, Path]:
-        """Return where each collection's index is; Chroma must not have opened the folder yet.
+    def torn(self) -> set[str]:
+        """Return the names of collections not to be trusted; Chroma must not have opened it yet.
+
+        Their index is cut short, or was being written when the process ended.
 
         Raises:
-            Damaged: as for :meth:`open`.
+            Damaged: Chroma's database cannot be read.
         """
-        if not (self.path / _DATABASE).is_file():
-            return {}
-        statement = "SELECT collection, id FROM segments WHERE scope = 'VECTOR'"
-        try:
-            with closing(sqlite3.connect(self.path / _DATABASE)) as connection:
-                rows = connection.execute(statement).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise Damaged(str(error)) from error
-        indexes = {UUID(collection): self.path / name for collection, name in rows}
-        for index in indexes.values():
-            if is_cut_short(index):
-                raise Damaged(f"the index in {index.name} is cut short")
-        return indexes
+        marked = {path.name.removesuffix(_MARK) for path in self._marks()}
+        return marked | {name for _, name, index in self._known() if is_cut_short(index)}
 
     def open(self) -> None:
         """Make the folder, or tidy up what is there; Chroma must not have opened it yet.
 
+        An index that is cut short goes, for Chroma would read beyond its end.
+
         Raises:
-            Damaged: Chroma's database cannot be read, or an index is cut short.
+            Damaged: Chroma's database cannot be read.
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._indexes = self.survey()
+        self._indexes = {collection: index for collection, _, index in self._known()}
         known = set(self._indexes.values())
         for index in self._folders():
-            if index not in known:
+            if index not in known or is_cut_short(index):
                 shutil.rmtree(index, ignore_errors=True)
             elif has_remains(index):
                 blank(index)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[None]:
+        """Mark a collection as not to be trusted if the process should end in this block."""
+        mark = self.path / f"{name}{_MARK}"
+        with suppress(OSError):  # a full disk must not keep anybody from deleting
+            mark.touch(mode=0o600)
+        yield
+        mark.unlink(missing_ok=True)
+
+    def trust(self) -> None:
+        """Remove every mark."""
+        for path in self._marks():
+            path.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Remove everything; Chroma must not have it open."""
@@ -124,6 +139,20 @@ class ChromaFolder:
 
     def _folders(self) -> set[Path]:
         return {path for path in self.path.iterdir() if path.is_dir() and _is_index(path.name)}
+
+    def _marks(self) -> list[Path]:
+        return list(self.path.glob(f"*{_MARK}"))
+
+    def _known(self) -> list[tuple[UUID, str, Path]]:
+        """Return the id and name of each collection in Chroma's database, with its index."""
+        if not (self.path / _DATABASE).is_file():
+            return []
+        try:
+            with closing(sqlite3.connect(self.path / _DATABASE)) as connection:
+                rows = connection.execute(_INDEXES).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise Damaged(str(error)) from error
+        return [(UUID(number), name, self.path / folder) for number, name, folder in rows]
 
 
 def _is_index(name: str) -> bool:

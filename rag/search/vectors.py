@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,7 +67,8 @@ class VectorStore:
         """Store vectors under their ids; a known id gets the new vector."""
         with self._lock, self._errors():
             if len(ids):
-                self._fill(self._collection(workspace_id, make=True), ids, vectors)
+                collection = self._collection(workspace_id, make=True)
+                self._fill(_names(workspace_id)[0], collection, ids, vectors)
 
     def query(self, workspace_id: int, vector: Vector, k: int) -> list[tuple[int, float]]:
         """Return the ``k`` nearest ids with their cosine similarity, best first."""
@@ -105,7 +106,8 @@ class VectorStore:
             collection = self._collection(workspace_id)
             if collection is not None:
                 for at in range(0, len(ids), BATCH):
-                    collection.delete(ids=[str(number) for number in ids[at : at + BATCH]])
+                    with self._writing(_names(workspace_id)[0]):
+                        collection.delete(ids=[str(number) for number in ids[at : at + BATCH]])
                 self._blank(collection)
 
     def drop(self, workspace_id: int) -> None:
@@ -119,7 +121,9 @@ class VectorStore:
         self,
         workspace_id: int,
         batches: Iterable[tuple[Sequence[int], Vectors]],
-        stopped: Callable[[], bool] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+        *,
+        gently: bool = False,
     ) -> int:
         """Fill a new collection, put it in the old one's place, and return how many it has.
 
@@ -128,9 +132,9 @@ class VectorStore:
         Args:
             workspace_id: whose collection it is.
             batches: its ids and vectors; not looked at before nobody else can change them.
-            stopped: asked several times a second whether to leave off. With it the rebuild gives
-                way to others: it leaves off as soon as somebody wants the store's lock, and rests
-                as long as it works, because Chroma lets no other thread run while it adds.
+            stopped: asked several times a second whether to leave off.
+            gently: give way to others: leave off as soon as somebody wants the store's lock, and
+                rest as long as work, because Chroma lets no other thread run while it adds.
 
         Raises:
             RebuildStopped: it left off, and nothing has changed.
@@ -141,15 +145,15 @@ class VectorStore:
             self._remove(building)
             fresh = self._create(building)
             count = 0
-            for ids, vectors in batches if stopped is None else _parts(batches):
+            for ids, vectors in _parts(batches) if gently else batches:
                 began = time.monotonic()
-                self._fill(fresh, ids, vectors)
+                self._fill(building, fresh, ids, vectors)
                 count += len(ids)
-                if stopped is not None:
+                if gently:
                     time.sleep(time.monotonic() - began)
-                    if stopped() or self._lock.wanted:
-                        self._remove(building)
-                        raise RebuildStopped
+                if stopped() or (gently and self._lock.wanted):
+                    self._remove(building)
+                    raise RebuildStopped
             fresh.modify(name=built)
             self._remove(name)
             fresh.modify(name=name)
@@ -169,17 +173,31 @@ class VectorStore:
             with self._lock:
                 self._folder.rewrite()
 
-    def lost(self) -> bool:
-        """Tell, before they are used, whether the files are not there or cannot be used any more."""
+    def lost(self, workspace_ids: Iterable[int]) -> list[int]:
+        """Return those of the workspaces whose vectors are gone or damaged; to be asked first."""
         with self._lock:
             if self._folder is None or self._client_made is not None:
-                return False
+                return []
             try:
-                self._folder.survey()
+                torn = self._folder.torn()
             except Damaged:
-                logger.exception("the vectors cannot be used")
-                return True
-            return not self._folder.path.exists()
+                logger.exception("the vectors of every workspace are lost")
+                return list(workspace_ids)
+            return [
+                workspace_id
+                for workspace_id in workspace_ids
+                if not self._folder.path.exists() or not torn.isdisjoint(_names(workspace_id))
+            ]
+
+    def discard(self, workspace_ids: Iterable[int]) -> None:
+        """Remove what there is of collections that are lost, so that they can be rebuilt."""
+        with self._lock:
+            if not self.usable():
+                self.start_over()
+            for workspace_id in workspace_ids:
+                self.drop(workspace_id)
+            if self._folder is not None:
+                self._folder.trust()
 
     def usable(self) -> bool:
         """Tell whether Chroma can open its files; then no collection can be told from damage.
@@ -232,7 +250,8 @@ class VectorStore:
                 name = _names(workspace_id)[0]
                 known = self._create(name) if make else self._find(name)
                 if known is not None:
-                    known.get(include=[], limit=1)  # loads the index, which may write its files
+                    with self._writing(name):
+                        known.get(include=[], limit=1)  # loads the index, which may write its files
                     self._blank(known)
                     self._collections[workspace_id] = known
         return known
@@ -275,13 +294,17 @@ class VectorStore:
                     return answer
             return nothing
 
-    def _fill(self, collection: Any, ids: Sequence[int], vectors: Vectors) -> None:  # noqa: ANN401
+    def _fill(self, name: str, collection: Any, ids: Sequence[int], vectors: Vectors) -> None:  # noqa: ANN401
         for at in range(0, len(ids), BATCH):
             part = [str(number) for number in ids[at : at + BATCH]]
-            collection.upsert(ids=part, embeddings=vectors[at : at + BATCH])
+            with self._writing(name):
+                collection.upsert(ids=part, embeddings=vectors[at : at + BATCH])
             if self._folder is not None:
                 self._folder.added(collection.id)
             self._blank(collection)
+
+    def _writing(self, name: str) -> AbstractContextManager[None]:
+        return nullcontext() if self._folder is None else self._folder.writing(name)
 
     def _blank(self, collection: Any) -> None:  # noqa: ANN401 - a Chroma collection
         """Blank the remains of this process's memory in a collection's files, if it has any."""

@@ -38,6 +38,8 @@ INDEX = "index"
 ERASE = "erase"
 RENEW = "renew"
 """Making a workspace's vectors anew, so that those of deleted passages leave the disk."""
+RESTORE = "restore"
+"""Making a workspace's vectors anew because they are lost."""
 
 _QUEUED = "queued"
 _RUNNING = "running"
@@ -80,6 +82,11 @@ class Jobs:
         """Put a job into the queue and return its id; a version has one of a kind at a time."""
         with self._database.write() as connection:
             return enqueue(connection, kind, version_id, payload)
+
+    def enqueue_once(self, kind: str, payload: Mapping[str, Any]) -> None:
+        """Put a job without a version into the queue, unless one like it waits there already."""
+        with self._database.write() as connection:
+            enqueue_once(connection, kind, payload)
 
     def claim(self, kinds: Sequence[str], owner: str) -> Job | None:
         """Take the oldest job of these kinds that is due, or None. Its version's status follows.
@@ -197,7 +204,7 @@ def enqueue(
 
 
 def enqueue_once(connection: Connection, kind: str, payload: Mapping[str, Any]) -> None:
-    """Put a job without a version into the queue, unless one like it waits there already."""
+    """Do :meth:`Jobs.enqueue_once` within a transaction of the caller's."""
     same = and_(jobs.c.kind == kind, jobs.c.payload == json.dumps(dict(payload)))
     waits = select(jobs.c.id).where(same, jobs.c.state == _QUEUED)
     if connection.scalar(waits) is None:
