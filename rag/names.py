@@ -6,6 +6,7 @@ that it can be read, typed and told apart: no control characters, no ``..``, no 
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 
 from rag.errors import BadRequest
@@ -19,6 +20,8 @@ HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 def document_name(name: str) -> str:
     """Return a document's name, cleaned: the relative path it came with, without tricks.
 
+    One that is too long is cut, and ends with a few letters that depend on all of it.
+
     Raises:
         BadRequest: nothing readable is left.
     """
@@ -31,7 +34,9 @@ def document_name(name: str) -> str:
         return cleaned
     stem, dot, suffix = cleaned.rpartition(".")
     ending = dot + suffix if stem and len(suffix) <= 10 else ""  # noqa: PLR2004 - a file's ending
-    return cleaned[: LONGEST_DOCUMENT - len(ending) - 1] + "…" + ending
+    # Files deep in the same folders begin alike; cut short they must not pass for one another.
+    told_apart = f"… {hashlib.sha256(cleaned.encode()).hexdigest()[:8]}{ending}"
+    return cleaned[: LONGEST_DOCUMENT - len(told_apart)] + told_apart
 
 
 def workspace_name(name: str) -> str:

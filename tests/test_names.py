@@ -36,7 +36,14 @@ def test_a_name_of_nothing_is_refused(name: str) -> None:
 def test_a_long_name_keeps_its_ending() -> None:
     name = document_name("x" * 500 + ".pdf")
     assert len(name) == LONGEST_DOCUMENT
-    assert name.endswith("….pdf")
+    assert name.endswith(".pdf")
+    assert "…" in name
+
+
+def test_long_names_that_begin_alike_stay_apart() -> None:
+    folder = "Matters/2024/" + "Harbour Lane and others v. The Estate of Ilse Tarrant/" * 5
+    names = {document_name(f"{folder}exhibit {number}.pdf") for number in range(200)}
+    assert len(names) == 200
 
 
 @given(st.text(max_size=400))

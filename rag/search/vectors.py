@@ -200,7 +200,7 @@ class VectorStore:
                 self._folder.trust()
 
     def usable(self) -> bool:
-        """Tell whether Chroma can open its files; then no collection can be told from damage.
+        """Tell whether Chroma can open its files.
 
         Raises:
             DataFolderError: the Chroma server does not answer.
