@@ -15,7 +15,6 @@ import logging
 import re
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
 from typing import Annotated
 from urllib.parse import quote, unquote
 
@@ -26,13 +25,12 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Streamin
 from pydantic import AfterValidator
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rag import rows
 from rag.archive import MEGABYTE
 from rag.assistant import Assistant
-from rag.body import THREADS, Body
+from rag.body import THREADS, Body, drain
 from rag.errors import BadRequest, MunimentError, TooLarge
 from rag.reference import reference_page
 from rag.requests import AskRequest, DoctorRequest, NewWorkspace, ReindexRequest, SearchRequest
@@ -223,9 +221,7 @@ async def upload_bytes(
             door.upload, workspace, name, body, limiter=THREADS
         )
     except MunimentError:
-        with suppress(ClientDisconnect):
-            async for _ in blocks:
-                pass  # a sender that is cut off in mid-sending never reads the reason
+        await drain(blocks)
         raise
     return rows.upload_row(uploaded)
 

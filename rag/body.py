@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import anyio
 import anyio.from_thread
@@ -60,3 +61,14 @@ class Body(io.RawIOBase):
     async def _next(self) -> bytes:
         with anyio.fail_after(self._silence):
             return await anext(self._blocks)
+
+
+async def drain(blocks: AsyncIterator[bytes]) -> None:
+    """Read the rest of a body for nothing: a sender cut off in mid-sending never reads the reason.
+
+    One who has left, or is silent for too long, is let go.
+    """
+    with suppress(ClientDisconnect, TimeoutError, StopAsyncIteration):
+        while True:
+            with anyio.fail_after(SILENCE_SECONDS):
+                await anext(blocks)

@@ -17,12 +17,13 @@ import anyio
 import anyio.to_thread
 import pytest
 from sqlalchemy.exc import OperationalError
+from starlette.requests import ClientDisconnect
 
 from ingest import sandbox
 from ingest.engine import open_engine
 from ingest.render import page_picture
 from ingest.sandbox import read_document
-from rag.body import THREADS, Body
+from rag.body import THREADS, Body, drain
 from rag.config import Settings
 from rag.errors import BadFile, DiskFull, NotFound
 from rag.store.database import open_database
@@ -50,6 +51,22 @@ def test_a_silent_sender_is_given_up_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="stopped coming in"):
         anyio.run(take)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_the_rest_of_a_refused_body_is_read_until_its_sender_ends_or_leaves() -> None:
+    read: list[int] = []
+
+    async def sending(end: Exception | None) -> AsyncIterator[bytes]:
+        for number in range(3):
+            read.append(number)
+            yield b"some words"
+        if end is not None:
+            raise end
+
+    for end in (None, ClientDisconnect()):
+        read.clear()
+        anyio.run(drain, sending(end))
+        assert read == [0, 1, 2]
 
 
 def test_silent_senders_leave_threads_for_everybody_else() -> None:

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from rag.body import THREADS, Body
+from rag.body import THREADS, Body, drain
 from rag.errors import BadRequest, MunimentError
 from rag.types import Uploaded
 from rag.ui.door import assistant
@@ -49,8 +49,7 @@ async def take_in(request: Request) -> Response:
             limiter=THREADS,
         )
     except MunimentError as error:
-        async for _ in blocks:
-            pass  # a browser that is cut off in mid-sending never reads the reason
+        await drain(blocks)
         return JSONResponse(
             {"kind": "bad", "text": f"was not taken in. {error}"}, status_code=error.status
         )
