@@ -134,7 +134,6 @@ class Pipeline:
         workspace_id = int(job.payload["workspace_id"])
         if job.payload["drop"]:
             self._vectors.drop(workspace_id)
-            self._vectors.forget_deleted()
         else:
             self._vectors.delete(workspace_id, job.payload["passage_ids"])
         self._catalogue.erase_originals(job.payload["hashes"], self._originals.delete)
@@ -142,11 +141,18 @@ class Pipeline:
     def renew(self, job: Job) -> None:
         """Make a workspace's vectors anew, so that those of deleted passages leave the disk.
 
+        What Chroma's own database has of them goes with a second job, which names no workspace: if
+        there is no room for that yet, the first need not be done again.
+
         Raises:
             Interrupted: somebody else needs the vectors, or the worker stops.
+            DiskFull, DataFolderBusy: the database could not be rewritten.
         """
-        self._rebuild(job, gently=True)
-        self._vectors.forget_deleted()
+        if job.payload["workspace_id"] is None:
+            self._vectors.forget_deleted()
+        else:
+            self._rebuild(job, gently=True)
+            self._jobs.enqueue_once(RENEW, {"workspace_id": None})
 
     def restore(self, job: Job) -> None:
         """Make a workspace's vectors anew because they are lost.

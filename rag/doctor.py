@@ -57,7 +57,10 @@ def heal(archive: Archive) -> None:
     They are a copy of what the database holds, so nothing is lost. Until the worker has made them
     anew, search goes by words alone in workspaces too large to compare every vector.
     """
-    lost = archive.vectors.lost([workspace.id for workspace in archive.catalogue.workspaces()])
+    known = [workspace.id for workspace in archive.catalogue.workspaces()]
+    lost = archive.vectors.lost(known)
+    if lost and not archive.vectors.usable():
+        lost = known
     for workspace_id in lost:
         logger.warning("the vectors of workspace %d are made anew", workspace_id)
         archive.jobs.enqueue_once(RESTORE, {"workspace_id": workspace_id})

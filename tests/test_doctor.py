@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +95,18 @@ def _vectors_damaged(archive: Archive) -> None:
     path.write_bytes(b"What a power cut left of it." * 1000)
 
 
+def _vectors_refused(archive: Archive) -> None:
+    """SQLite can read it, Chroma will not."""
+    archive.vectors.close()
+    _refuse(archive.settings.data)
+
+
+def _refuse(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "vectors" / "chroma.sqlite3")) as connection:
+        connection.execute("UPDATE migrations SET hash = 'another'")
+        connection.commit()
+
+
 def _passage_outside(archive: Archive) -> None:
     statement = 'UPDATE passages SET "end" = 100000 WHERE id = :id'
     _sql(archive, statement, id=_passages(archive)[0])
@@ -134,6 +148,7 @@ MENDED: tuple[tuple[Callable[[Archive], None], str], ...] = (
     (_vector_lost, "In “Matter 7” 1 passages have no vector in Chroma."),
     (_vector_wrong, "In “Matter 7” Chroma holds 1 vectors that are not those of their passages."),
     (_vectors_damaged, "Chroma's files are damaged; the vectors are to be made anew."),
+    (_vectors_refused, "Chroma's files are damaged; the vectors are to be made anew."),
     (_vector_strange, "In “Matter 7” Chroma holds 1 vectors of no passage."),
     (_passage_outside, "1 passages of “lease.txt” lie outside their page's text."),
     (_page_lost, "1 passages of “lease.txt” lie outside their page's text."),
@@ -216,7 +231,8 @@ def test_work_under_way_is_no_disagreement_and_reindexing_loses_none_of_it(
 
 
 @pytest.mark.parametrize(
-    "harm", ["an index cut short", "a damaged database", "no folder", "killed while writing"]
+    "harm",
+    ["an index cut short", "a damaged database", "no folder", "killed while writing", "refused"],
 )
 def test_lost_vectors_are_made_anew_at_opening(tmp_path: Path, harm: str) -> None:
     with open_engine(settings_for(tmp_path)) as engine:
@@ -231,6 +247,9 @@ def test_lost_vectors_are_made_anew_at_opening(tmp_path: Path, harm: str) -> Non
         shutil.rmtree(tmp_path / "vectors")
     elif harm == "a damaged database":
         os.truncate(tmp_path / "vectors" / "chroma.sqlite3", 20_000)
+    elif harm == "refused":
+        _refuse(tmp_path)
+        (tmp_path / "vectors" / "workspace-1.writing").touch()
     elif harm == "killed while writing":
         (tmp_path / "vectors" / "workspace-1.writing").touch()
     else:

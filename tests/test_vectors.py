@@ -9,13 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 
-from rag.errors import BadSetting, DataFolderError, IndexMismatch
+from rag.errors import BadSetting, DataFolderBusy, DataFolderError, IndexMismatch
 from rag.models.embed import FakeEmbedder
 from rag.search.vectors import RebuildStopped, VectorStore
 from rag.types import Vectors
@@ -262,7 +263,7 @@ from rag.search.vectors import VectorStore
 store = VectorStore(Path(sys.argv[1]))
 store.upsert(1, [1, 2], np.eye(2, 64, dtype=np.float32))
 store.upsert(2, [3], np.eye(1, 64, dtype=np.float32))
-with store._folder.writing("workspace-2"):
+with store._writing("workspace-2", store._collection(2)):
     os.kill(os.getpid(), 9)
 """
 
@@ -274,7 +275,8 @@ def test_what_was_being_written_when_the_process_was_killed_is_lost_and_no_more(
     script = [sys.executable, "-c", _WRITE_AND_DIE, str(tmp_path)]
     assert subprocess.run(script, check=False).returncode == -9
     store = VectorStore(tmp_path)
-    assert store.lost([1, 2, 3]) == [2]
+    assert store.lost([1, 2]) == [2]
+    assert store.lost([3]) == [3]  # there is nothing of it
     store.discard([2])
     assert store.ids(1) == {1, 2}
     assert store.ids(2) == set()
@@ -284,6 +286,71 @@ def test_what_was_being_written_when_the_process_was_killed_is_lost_and_no_more(
     assert again.lost([1, 2]) == []
     assert again.ids(2) == {3}
     again.close()
+
+
+def test_a_search_does_not_wait_for_a_restoring_and_uses_it_after(tmp_path: Path) -> None:
+    vectors = rows(3)
+    VectorStore(tmp_path).upsert(2, [1], vectors[:1])
+    store = VectorStore(tmp_path)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def batches() -> Iterator[tuple[list[int], Vectors]]:
+        yield [2], vectors[1:2]
+        begun.set()
+        assert go_on.wait(60)
+        yield [3], vectors[2:]
+
+    restoring = threading.Thread(target=store.rebuild, args=(1, batches()))
+    restoring.start()
+    assert begun.wait(60)
+    for workspace_id in (1, 2):
+        with pytest.raises(DataFolderBusy, match="made anew"):
+            store.query(workspace_id, vectors[0], 1)
+    go_on.set()
+    restoring.join()
+    assert store.query(1, vectors[2], 1)[0][0] == 3
+    assert store.query(2, vectors[0], 1)[0][0] == 1
+    store.close()
+
+
+def test_searches_go_on_while_indexes_come_and_go_and_no_removed_file_stays_open(
+    tmp_path: Path,
+) -> None:
+    store = VectorStore(tmp_path)
+    vectors = rows(1100)
+    store.upsert(1, range(1100), vectors)
+    ended = threading.Event()
+    wrong: list[object] = []
+
+    def search() -> None:
+        while not ended.is_set():
+            try:
+                found = [number for number, _ in store.query(1, vectors[9], 1)]
+            except DataFolderBusy:
+                continue
+            if found != [9]:
+                wrong.append(found)
+
+    searching = [threading.Thread(target=search) for _ in range(3)]
+    for thread in searching:
+        thread.start()
+    for _ in range(4):
+        store.rebuild(1, [(range(1100), vectors)])
+        store.forget_deleted()
+    ended.set()
+    for thread in searching:
+        thread.join()
+    assert wrong == []
+    assert _removed_but_open(tmp_path) == []
+    store.close()
+
+
+def _removed_but_open(folder: Path) -> list[str]:
+    found = []
+    for handle in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since
+            found.append(str(handle.readlink()))
+    return [path for path in found if str(folder) in path and path.endswith("(deleted)")]
 
 
 def test_everything_is_there_after_reopening(tmp_path: Path) -> None:

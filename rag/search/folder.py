@@ -45,16 +45,16 @@ class ChromaFolder:
         self.path = path
         self._indexes: dict[UUID, Path] = {}
 
-    def torn(self) -> set[str]:
-        """Return the names of collections not to be trusted; Chroma must not have opened it yet.
+    def sound(self) -> set[str]:
+        """Return the names of collections to be trusted; Chroma must not have opened it yet.
 
-        Their index is cut short, or was being written when the process ended.
+        Of the others, the index is cut short, or was being written when the process ended.
 
         Raises:
             Damaged: Chroma's database cannot be read.
         """
-        marked = {path.name.removesuffix(_MARK) for path in self._marks()}
-        return marked | {name for _, name, index in self._known() if is_cut_short(index)}
+        whole = {name for _, name, index in self._known() if not is_cut_short(index)}
+        return whole - {path.name.removesuffix(_MARK) for path in self._marks()}
 
     def open(self) -> None:
         """Make the folder, or tidy up what is there; Chroma must not have opened it yet.
@@ -74,13 +74,20 @@ class ChromaFolder:
                 blank(index)
 
     @contextmanager
-    def writing(self, name: str) -> Iterator[None]:
-        """Mark a collection as not to be trusted if the process should end in this block."""
+    def writing(self, name: str, collection: UUID) -> Iterator[None]:
+        """Mark a collection as not to be trusted if the process should end in this block.
+
+        Where its index is becomes known here too: Chroma makes the folder with the first writing.
+        """
         mark = self.path / f"{name}{_MARK}"
+        before = None if collection in self._indexes else self._folders()
         with suppress(OSError):  # a full disk must not keep anybody from deleting
             mark.touch(mode=0o600)
         yield
         mark.unlink(missing_ok=True)
+        if before is not None:
+            for index in self._folders() - before:
+                self._indexes[collection] = index
 
     def trust(self) -> None:
         """Remove every mark."""
@@ -91,12 +98,6 @@ class ChromaFolder:
         """Remove everything; Chroma must not have it open."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._indexes.clear()
-
-    def added(self, collection: UUID) -> None:
-        """Learn where a collection is that was made since, once something was put into it."""
-        if collection not in self._indexes:
-            for index in self._folders() - set(self._indexes.values()):
-                self._indexes[collection] = index
 
     def removed(self, collection: UUID) -> None:
         """Remove the files of a collection that Chroma has removed."""
@@ -132,6 +133,7 @@ class ChromaFolder:
             capture_output=True,
             check=False,
             text=True,
+            env={"SQLITE_TMPDIR": str(self.path)},
         )
         if done.returncode:
             with disk.writing(self.path):

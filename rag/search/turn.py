@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock, RLock
 from types import TracebackType
 
@@ -15,15 +17,7 @@ class Turn:
         self._waiting = 0
 
     def __enter__(self) -> None:
-        if self._lock.acquire(blocking=False):
-            return
-        with self._counting:
-            self._waiting += 1
-        try:
-            self._lock.acquire()
-        finally:
-            with self._counting:
-                self._waiting -= 1
+        self._take(-1)
 
     def __exit__(
         self,
@@ -32,6 +26,31 @@ class Turn:
         trace: TracebackType | None,
     ) -> None:
         self._lock.release()
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Hold the lock in a block if it can be had in so many seconds.
+
+        Raises:
+            TimeoutError: it could not.
+        """
+        if not self._take(seconds):
+            raise TimeoutError
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _take(self, seconds: float) -> bool:
+        if self._lock.acquire(blocking=False):
+            return True
+        with self._counting:
+            self._waiting += 1
+        try:
+            return self._lock.acquire(timeout=seconds)
+        finally:
+            with self._counting:
+                self._waiting -= 1
 
     @property
     def wanted(self) -> bool:

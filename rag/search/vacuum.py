@@ -17,7 +17,8 @@ def main(path: str) -> None:
     """Rewrite the database, or end with SQLite's words."""
     try:
         with closing(sqlite3.connect(path, isolation_level=None, timeout=_WAIT)) as connection:
-            connection.execute("PRAGMA temp_store = MEMORY")
+            # The copy that SQLite makes may be too large for memory; SQLITE_TMPDIR says where to.
+            connection.execute("PRAGMA temp_store = FILE")
             connection.execute("VACUUM")
     except sqlite3.OperationalError as error:
         sys.exit(str(error))

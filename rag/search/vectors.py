@@ -23,16 +23,20 @@ from urllib.parse import urlsplit
 import chromadb
 import httpx
 import numpy as np
+from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError, InvalidArgumentError, NotFoundError
 
-from rag.errors import BadSetting, DataFolderError, IndexMismatch
+from rag.errors import BadSetting, DataFolderBusy, DataFolderError, IndexMismatch
 from rag.search.folder import ChromaFolder, Damaged
 from rag.search.turn import Turn
 from rag.types import Vector, Vectors
 
 BATCH = 1000
 """Rows sent at once: Chroma refuses more than 5,461."""
+
+PATIENCE = 1.0
+"""A search waits so many seconds for the vectors, then it does without them."""
 
 GENTLE_BATCH = 100
 """Rows sent at once by work that others should not notice: some thirty milliseconds."""
@@ -71,14 +75,18 @@ class VectorStore:
                 self._fill(_names(workspace_id)[0], collection, ids, vectors)
 
     def query(self, workspace_id: int, vector: Vector, k: int) -> list[tuple[int, float]]:
-        """Return the ``k`` nearest ids with their cosine similarity, best first."""
+        """Return the ``k`` nearest ids with their cosine similarity, best first.
+
+        Raises:
+            DataFolderBusy: the vectors are being made anew; it takes some seconds.
+        """
 
         def ask(collection: Any) -> list[tuple[int, float]]:  # noqa: ANN401 - a Chroma collection
             found = collection.query(query_embeddings=[vector], n_results=k, include=["distances"])
             pairs = zip(found["ids"][0], found["distances"][0], strict=True)
             return [(int(name), 1.0 - float(distance)) for name, distance in pairs]
 
-        return self._read(workspace_id, ask, []) if k > 0 else []
+        return self._read(workspace_id, ask, [], PATIENCE) if k > 0 else []
 
     def ids(self, workspace_id: int) -> set[int]:
         """Return every id the workspace has a vector for."""
@@ -106,7 +114,7 @@ class VectorStore:
             collection = self._collection(workspace_id)
             if collection is not None:
                 for at in range(0, len(ids), BATCH):
-                    with self._writing(_names(workspace_id)[0]):
+                    with self._writing(_names(workspace_id)[0], collection):
                         collection.delete(ids=[str(number) for number in ids[at : at + BATCH]])
                 self._blank(collection)
 
@@ -115,7 +123,7 @@ class VectorStore:
         with self._lock, self._errors():
             for name in _names(workspace_id):
                 self._remove(name)
-            self._collections.pop(workspace_id, None)
+            self._let_go()
 
     def rebuild(
         self,
@@ -153,11 +161,12 @@ class VectorStore:
                     time.sleep(time.monotonic() - began)
                 if stopped() or (gently and self._lock.wanted):
                     self._remove(building)
+                    self._let_go()
                     raise RebuildStopped
             fresh.modify(name=built)
             self._remove(name)
             fresh.modify(name=name)
-            self._collections[workspace_id] = fresh
+            self._let_go()
         return count
 
     def forget_deleted(self) -> None:
@@ -179,18 +188,22 @@ class VectorStore:
             if self._folder is None or self._client_made is not None:
                 return []
             try:
-                torn = self._folder.torn()
+                sound = self._folder.sound()
             except Damaged:
                 logger.exception("the vectors of every workspace are lost")
-                return list(workspace_ids)
-            return [
-                workspace_id
-                for workspace_id in workspace_ids
-                if not self._folder.path.exists() or not torn.isdisjoint(_names(workspace_id))
-            ]
+                sound = set()
+        found = []
+        for workspace_id in workspace_ids:
+            name, _, built = _names(workspace_id)
+            if sound.isdisjoint({name, built}):
+                found.append(workspace_id)
+        return found
 
     def discard(self, workspace_ids: Iterable[int]) -> None:
-        """Remove what there is of collections that are lost, so that they can be rebuilt."""
+        """Remove what there is of collections that are lost, so that they can be rebuilt.
+
+        All are removed when Chroma cannot open its files.
+        """
         with self._lock:
             if not self.usable():
                 self.start_over()
@@ -241,16 +254,25 @@ class VectorStore:
             name, embedding_function=None, configuration=_HNSW
         )
 
-    def _collection(self, workspace_id: int, *, make: bool = False) -> Any:  # noqa: ANN401
+    def _let_go(self) -> None:
+        """Have Chroma close the files of an index that was removed, which it does not by itself.
+
+        Everything is opened anew when it is used next.
+        """
+        if self._folder is not None:
+            self.close()
+        self._collections.clear()
+
+    def _collection(self, workspace_id: int, *, make: bool = False, patience: float = -1) -> Any:  # noqa: ANN401
         """Return the workspace's collection, None when there is none and none is to be made."""
         known = self._collections.get(workspace_id)
         if known is None:
-            with self._lock:
+            with self._lock.within(patience):
                 self._recover(workspace_id)
                 name = _names(workspace_id)[0]
                 known = self._create(name) if make else self._find(name)
                 if known is not None:
-                    with self._writing(name):
+                    with self._writing(name, known):
                         known.get(include=[], limit=1)  # loads the index, which may write its files
                     self._blank(known)
                     self._collections[workspace_id] = known
@@ -276,11 +298,17 @@ class VectorStore:
             if self._folder is not None:
                 self._folder.removed(collection.id)
 
-    def _read(self, workspace_id: int, ask: Callable[[Any], _Answer], nothing: _Answer) -> _Answer:
+    def _read(
+        self,
+        workspace_id: int,
+        ask: Callable[[Any], _Answer],
+        nothing: _Answer,
+        patience: float = -1,
+    ) -> _Answer:
         """Ask the collection; once more with a fresh one when a rebuild swapped it meanwhile."""
         with self._errors():
-            for _ in range(2):
-                collection = self._collection(workspace_id)
+            for _ in range(3):
+                collection = self._collection(workspace_id, patience=patience)
                 if collection is None:
                     return nothing
                 try:
@@ -289,6 +317,9 @@ class VectorStore:
                     with self._lock:
                         if self._collections.get(workspace_id) is collection:
                             del self._collections[workspace_id]
+                except AttributeError:  # what a closed client of Chroma's says
+                    if self._collections.get(workspace_id) is collection:
+                        raise
                 else:
                     self._blank(collection)  # Chroma may have loaded its index anew
                     return answer
@@ -297,14 +328,12 @@ class VectorStore:
     def _fill(self, name: str, collection: Any, ids: Sequence[int], vectors: Vectors) -> None:  # noqa: ANN401
         for at in range(0, len(ids), BATCH):
             part = [str(number) for number in ids[at : at + BATCH]]
-            with self._writing(name):
+            with self._writing(name, collection):
                 collection.upsert(ids=part, embeddings=vectors[at : at + BATCH])
-            if self._folder is not None:
-                self._folder.added(collection.id)
             self._blank(collection)
 
-    def _writing(self, name: str) -> AbstractContextManager[None]:
-        return nullcontext() if self._folder is None else self._folder.writing(name)
+    def _writing(self, name: str, collection: Any) -> AbstractContextManager[None]:  # noqa: ANN401
+        return nullcontext() if self._folder is None else self._folder.writing(name, collection.id)
 
     def _blank(self, collection: Any) -> None:  # noqa: ANN401 - a Chroma collection
         """Blank the remains of this process's memory in a collection's files, if it has any."""
@@ -325,6 +354,10 @@ class VectorStore:
             raise DataFolderError(
                 f"The Chroma server at {self._url} does not answer.",
                 "Start it, or correct the setting “chroma_url”.",
+            ) from error
+        except TimeoutError as error:
+            raise DataFolderBusy(
+                "The vectors are being made anew.", "Wait some seconds and try again."
             ) from error
         except (ChromaError, Damaged) as error:
             raise DataFolderError(f"The vectors cannot be used ({error}).", _REINDEX) from error
@@ -350,7 +383,11 @@ def _connect(folder: ChromaFolder | None, url: str) -> Any:  # noqa: ANN401 - a 
     settings = ChromaSettings(anonymized_telemetry=False)
     if folder is not None:
         folder.open()
-        return chromadb.PersistentClient(path=str(folder.path), settings=settings)
+        try:
+            return chromadb.PersistentClient(path=str(folder.path), settings=settings)
+        except Exception:
+            SharedSystemClient.clear_system_cache()  # else it hands out the broken one next time
+            raise
     address = urlsplit(url)
     if address.scheme not in {"http", "https"} or not address.hostname:
         raise BadSetting(

@@ -5,7 +5,8 @@ originals, cannot be part of that transaction: an ``erase`` job is put down in i
 so that after a crash they are still removed. Its payload is ``{"workspace_id", "passage_ids",
 "hashes", "drop"}``; ``drop`` means the workspace's vectors as a whole. Doing it twice is no matter.
 Chroma forgets a vector only when all are made anew, so a ``renew`` job is put down along with it,
-``{"workspace_id"}``, one for all that is deleted until its turn comes.
+``{"workspace_id"}``, one for all that is deleted until its turn comes. Without a workspace (None) it
+rewrites Chroma's own database, and nothing else.
 """
 
 from __future__ import annotations
@@ -131,6 +132,7 @@ def workspace(connection: Connection, workspace_id: int) -> Deleted:
     connection.execute(delete(workspaces).where(workspaces.c.id == workspace_id))
     gone = unneeded(connection, hashes)
     optimize(connection)
+    jobs.enqueue_once(connection, jobs.RENEW, {"workspace_id": None})
     payload = {"workspace_id": workspace_id, "passage_ids": [], "hashes": gone, "drop": True}
     job_id = jobs.enqueue(connection, jobs.ERASE, None, payload)
     return Deleted(version_ids, passage_ids, gone, job_id)
