@@ -1,6 +1,6 @@
 """Vectors in Chroma: one collection a workspace, holding ids and vectors and nothing else.
 
-The only file that imports chromadb. Vectors are a cache: whatever is here can be rebuilt from the
+Vectors are a cache: whatever is here can be rebuilt from the
 embeddings in SQL, so that losing this folder loses nothing. It knows no passages, documents or
 scopes; an id is a number whose meaning the caller knows.
 
@@ -18,16 +18,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
-import chromadb
 import httpx
 import numpy as np
-from chromadb.api.shared_system_client import SharedSystemClient
-from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError, InvalidArgumentError, NotFoundError
 
-from rag.errors import BadSetting, DataFolderBusy, DataFolderError, IndexMismatch
+from rag.errors import DataFolderBusy, DataFolderError, IndexMismatch
+from rag.search.connection import connect, hang_up
 from rag.search.folder import ChromaFolder, Damaged
 from rag.search.turn import Turn
 from rag.types import Vector, Vectors
@@ -49,8 +46,6 @@ _REINDEX = "Run “muniment reindex”."
 logger = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")
-
-logging.getLogger("chromadb").setLevel(logging.ERROR)
 
 
 class RebuildStopped(Exception):
@@ -239,14 +234,14 @@ class VectorStore:
             self._collections.clear()
             if self._client_made is not None:
                 self._client_made.close()
-                _hang_up(self._client_made)
+                hang_up(self._client_made)
                 self._client_made = None
 
     @property
     def _client(self) -> Any:  # noqa: ANN401 - a Chroma client
         with self._lock:
             if self._client_made is None:
-                self._client_made = _connect(self._folder, self._url)
+                self._client_made = connect(self._folder, self._url)
             return self._client_made
 
     def _create(self, name: str) -> Any:  # noqa: ANN401 - a Chroma collection
@@ -377,41 +372,6 @@ def _differing(ids: Sequence[int], vectors: Vectors, collection: Any) -> int:  #
     expected = vectors[[row[name] for name in held["ids"]]]
     cosines = np.sum(expected * np.reshape(held["embeddings"], expected.shape), axis=1)
     return int(np.sum(~(cosines > _SAME)))  # a value that is no number is not the same either
-
-
-def _connect(folder: ChromaFolder | None, url: str) -> Any:  # noqa: ANN401 - a Chroma client
-    settings = ChromaSettings(anonymized_telemetry=False)
-    if folder is not None:
-        folder.open()
-        try:
-            return chromadb.PersistentClient(path=str(folder.path), settings=settings)
-        except Exception:
-            SharedSystemClient.clear_system_cache()  # else it hands out the broken one next time
-            raise
-    address = urlsplit(url)
-    if address.scheme not in {"http", "https"} or not address.hostname:
-        raise BadSetting(
-            f"The setting “chroma_url” is not an address: {url}.",
-            "Write it like http://127.0.0.1:8000.",
-        )
-    secure = address.scheme == "https"
-    try:
-        return chromadb.HttpClient(
-            host=address.hostname,
-            port=address.port or (443 if secure else 80),
-            ssl=secure,
-            settings=settings,
-        )
-    except ValueError as error:  # what Chroma makes of a refused connection
-        raise ConnectionError(str(error)) from error
-
-
-def _hang_up(client: Any) -> None:  # noqa: ANN401 - a Chroma client
-    """Close the connections to a server that closing Chroma's client leaves open."""
-    for part in (client, getattr(client, "_admin_client", None)):
-        session = getattr(getattr(part, "_server", None), "_session", None)
-        if session is not None:
-            session.close()
 
 
 def _names(workspace_id: int) -> tuple[str, str, str]:
