@@ -44,11 +44,9 @@ def mend(archive: Archive) -> None:
     consistency.mend(archive.recipe.hash, archive.originals.verify)
     unneeded = sorted(set(archive.originals.hashes()) - archive.catalogue.needed_hashes())
     archive.catalogue.erase_originals(unneeded, archive.originals.delete)
-    if not archive.vectors.usable():
-        archive.vectors.start_over()
-    for workspace in archive.catalogue.workspaces():
-        if _vector_trouble(archive, workspace.id):
-            rebuild(archive, workspace.id)
+    archive.vectors.start_over_if_unusable()
+    known = [workspace.id for workspace in archive.catalogue.workspaces()]
+    reindex(archive, [number for number in known if _vector_trouble(archive, number)])
 
 
 def heal(archive: Archive) -> None:
@@ -74,18 +72,17 @@ def reindex(archive: Archive, workspace_ids: Sequence[int]) -> int:
     Returns:
         The number of vectors.
     """
-    if not archive.vectors.usable():
-        archive.vectors.start_over()
+    if archive.vectors.start_over_if_unusable():
         workspace_ids = [workspace.id for workspace in archive.catalogue.workspaces()]
-    return sum(rebuild(archive, workspace_id) for workspace_id in workspace_ids)
-
-
-def rebuild(archive: Archive, workspace_id: int) -> int:
-    """Make a workspace's collection anew from the database; return its number of vectors."""
-    batches = archive.passages.embeddings_of_workspace(workspace_id, archive.recipe.hash)
-    count = archive.vectors.rebuild(workspace_id, batches)
-    archive.vectors.forget_deleted()
+    count = sum(_rebuild(archive, workspace_id) for workspace_id in workspace_ids)
+    if workspace_ids:
+        archive.vectors.forget_deleted()
     return count
+
+
+def _rebuild(archive: Archive, workspace_id: int) -> int:
+    batches = archive.passages.embeddings_of_workspace(workspace_id, archive.recipe.hash)
+    return archive.vectors.rebuild(workspace_id, batches)
 
 
 def _documents(archive: Archive) -> Iterator[Document]:

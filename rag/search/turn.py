@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock, RLock
-from types import TracebackType
 
 
 class Turn:
@@ -16,20 +15,9 @@ class Turn:
         self._counting = Lock()
         self._waiting = 0
 
-    def __enter__(self) -> None:
-        self._take(-1)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._lock.release()
-
     @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Hold the lock in a block if it can be had in so many seconds.
+    def held(self, seconds: float = -1) -> Iterator[None]:
+        """Hold the lock in a block, if it can be had in so many seconds; less than 0: wait for it.
 
         Raises:
             TimeoutError: it could not.

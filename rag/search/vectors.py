@@ -64,7 +64,7 @@ class VectorStore:
 
     def upsert(self, workspace_id: int, ids: Sequence[int], vectors: Vectors) -> None:
         """Store vectors under their ids; a known id gets the new vector."""
-        with self._lock, self._errors():
+        with self._lock.held(), self._errors():
             if len(ids):
                 collection = self._collection(workspace_id, make=True)
                 self._fill(_names(workspace_id)[0], collection, ids, vectors)
@@ -93,7 +93,7 @@ class VectorStore:
                 found.update(map(int, part))
             return found
 
-        with self._lock:
+        with self._lock.held():
             return self._read(workspace_id, ask, set())
 
     def differing(self, workspace_id: int, batches: Iterable[tuple[Sequence[int], Vectors]]) -> int:
@@ -105,7 +105,7 @@ class VectorStore:
 
     def delete(self, workspace_id: int, ids: Sequence[int]) -> None:
         """Take vectors out; unknown ids are passed over."""
-        with self._lock, self._errors():
+        with self._lock.held(), self._errors():
             collection = self._collection(workspace_id)
             if collection is not None:
                 for at in range(0, len(ids), BATCH):
@@ -115,7 +115,7 @@ class VectorStore:
 
     def drop(self, workspace_id: int) -> None:
         """Remove a workspace's collection with its files."""
-        with self._lock, self._errors():
+        with self._lock.held(), self._errors():
             for name in _names(workspace_id):
                 self._remove(name)
             self._let_go()
@@ -143,7 +143,7 @@ class VectorStore:
             RebuildStopped: it left off, and nothing has changed.
         """
         name, building, built = _names(workspace_id)
-        with self._lock, self._errors():
+        with self._lock.held(), self._errors():
             self._recover(workspace_id)
             self._remove(building)
             fresh = self._create(building)
@@ -174,12 +174,12 @@ class VectorStore:
             DataFolderBusy: the database was locked all the time.
         """
         if self._folder is not None:
-            with self._lock:
+            with self._lock.held():
                 self._folder.rewrite()
 
     def lost(self, workspace_ids: Iterable[int]) -> list[int]:
         """Return those of the workspaces whose vectors are gone or damaged; to be asked first."""
-        with self._lock:
+        with self._lock.held():
             if self._folder is None or self._client_made is not None:
                 return []
             try:
@@ -199,9 +199,8 @@ class VectorStore:
 
         All are removed when Chroma cannot open its files.
         """
-        with self._lock:
-            if not self.usable():
-                self.start_over()
+        with self._lock.held():
+            self.start_over_if_unusable()
             for workspace_id in workspace_ids:
                 self.drop(workspace_id)
             if self._folder is not None:
@@ -221,16 +220,23 @@ class VectorStore:
                 raise
             return False
 
-    def start_over(self) -> None:
-        """Remove every collection with all of Chroma's files. Each is then to be rebuilt."""
-        with self._lock:
+    def start_over_if_unusable(self) -> bool:
+        """Remove all of Chroma's files if it cannot open them; each collection is lost then.
+
+        Returns:
+            Whether it did.
+        """
+        with self._lock.held():
+            if self.usable():
+                return False
             self.close()
             if self._folder is not None:
                 self._folder.clear()
+            return True
 
     def close(self) -> None:
         """Let go of the folder or the server."""
-        with self._lock:
+        with self._lock.held():
             self._collections.clear()
             if self._client_made is not None:
                 self._client_made.close()
@@ -239,7 +245,7 @@ class VectorStore:
 
     @property
     def _client(self) -> Any:  # noqa: ANN401 - a Chroma client
-        with self._lock:
+        with self._lock.held():
             if self._client_made is None:
                 self._client_made = connect(self._folder, self._url)
             return self._client_made
@@ -262,7 +268,7 @@ class VectorStore:
         """Return the workspace's collection, None when there is none and none is to be made."""
         known = self._collections.get(workspace_id)
         if known is None:
-            with self._lock.within(patience):
+            with self._lock.held(patience):
                 self._recover(workspace_id)
                 name = _names(workspace_id)[0]
                 known = self._create(name) if make else self._find(name)
@@ -309,7 +315,7 @@ class VectorStore:
                 try:
                     answer = ask(collection)
                 except NotFoundError:
-                    with self._lock:
+                    with self._lock.held():
                         if self._collections.get(workspace_id) is collection:
                             del self._collections[workspace_id]
                 except AttributeError:  # what a closed client of Chroma's says
@@ -333,7 +339,7 @@ class VectorStore:
     def _blank(self, collection: Any) -> None:  # noqa: ANN401 - a Chroma collection
         """Blank the remains of this process's memory in a collection's files, if it has any."""
         if self._folder is not None and self._folder.has_remains(collection.id):
-            with self._lock:
+            with self._lock.held():
                 self._folder.blank(collection.id)
 
     @contextmanager

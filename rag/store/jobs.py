@@ -94,7 +94,7 @@ class Jobs:
         Making vectors anew has time: it is due when there is nothing else to be done.
         """
         now = time.time()
-        due = and_(_waiting(kinds), jobs.c.run_after <= now)
+        due = and_(_claimable(kinds), jobs.c.run_after <= now)
         oldest = select(func.min(jobs.c.id)).where(due).scalar_subquery()
         with self._database.read() as connection:  # an idle queue is not to cost a write
             if connection.scalar(select(oldest)) is None:
@@ -178,7 +178,7 @@ class Jobs:
     def next_due(self, kinds: Sequence[str]) -> float | None:
         """Return in how many seconds the next waiting job of these kinds is due, None for none."""
         with self._database.read() as connection:
-            due = connection.scalar(select(func.min(jobs.c.run_after)).where(_waiting(kinds)))
+            due = connection.scalar(select(func.min(jobs.c.run_after)).where(_claimable(kinds)))
         return None if due is None else max(0.0, due - time.time())
 
 
@@ -223,7 +223,7 @@ def drop(connection: Connection, version_id: int, kind: str | None = None) -> No
     connection.execute(delete(jobs).where(jobs.c.version_id == version_id, of_kind))
 
 
-def _waiting(kinds: Sequence[str]) -> ColumnElement[bool]:
+def _claimable(kinds: Sequence[str]) -> ColumnElement[bool]:
     other = jobs.alias("other")
     busy = exists().where(other.c.kind != RENEW)
     return and_(jobs.c.state == _QUEUED, jobs.c.kind.in_(kinds), or_(jobs.c.kind != RENEW, ~busy))
