@@ -3,8 +3,8 @@
 ``parse`` reads the original in the sandbox, cuts its pages into passages and writes both in one
 transaction; from then on they are found by keyword. ``index`` gives the passages their vectors and
 makes the version ready. ``erase`` takes away what deleting left outside the database, and ``renew``
-what Chroma keeps of vectors it was told to delete; ``restore`` makes lost ones anew. The worker (:mod:`rag.worker`) calls them, one
-job at a time each, and sees to retries and failures.
+what Chroma keeps of vectors it was told to delete; ``restore`` makes lost ones anew. The worker
+(:mod:`rag.worker`) calls them, one job at a time each, and sees to retries and failures.
 
 SQL is the truth. Vectors are kept there, some at a time, as they are made, so an interrupted
 ``index`` goes on where it was; only then do they go to the vector store, whole; and only then does

@@ -132,7 +132,7 @@ def _vector_trouble(archive: Archive, workspace_id: int) -> list[str]:
         logger.warning("the vectors of workspace %d cannot be read", workspace_id, exc_info=True)
         return ["the vectors cannot be read"]
     missing, strange = len(expected.needed - held), len(held - expected.allowed)
-    if archive.jobs.pending([RESTORE]):
+    if archive.jobs.has(RESTORE, {"workspace_id": workspace_id}):
         missing = 0  # they are on their way
     found = []
     if missing:

@@ -86,6 +86,9 @@ def test_one_making_anew_waits_for_each_workspace(jobs: Jobs) -> None:
     assert claim(jobs, "renew").payload == {"workspace_id": 1}
     wanted(1)  # something was deleted after the first had begun
     assert jobs.pending(["renew"]) == 3
+    assert jobs.has("renew", {"workspace_id": 2})
+    assert not jobs.has("renew", {"workspace_id": 3})
+    assert not jobs.has("restore", {"workspace_id": 2})
 
 
 def test_a_version_has_one_job_of_a_kind(jobs: Jobs, catalogue: Catalogue) -> None:

@@ -88,6 +88,11 @@ class Jobs:
         with self._database.write() as connection:
             enqueue_once(connection, kind, payload)
 
+    def has(self, kind: str, payload: Mapping[str, Any]) -> bool:
+        """Tell whether a job like this waits or runs."""
+        with self._database.read() as connection:
+            return connection.scalar(select(jobs.c.id).where(_like(kind, payload))) is not None
+
     def claim(self, kinds: Sequence[str], owner: str) -> Job | None:
         """Take the oldest job of these kinds that is due, or None. Its version's status follows.
 
@@ -205,8 +210,7 @@ def enqueue(
 
 def enqueue_once(connection: Connection, kind: str, payload: Mapping[str, Any]) -> None:
     """Do :meth:`Jobs.enqueue_once` within a transaction of the caller's."""
-    same = and_(jobs.c.kind == kind, jobs.c.payload == json.dumps(dict(payload)))
-    waits = select(jobs.c.id).where(same, jobs.c.state == _QUEUED)
+    waits = select(jobs.c.id).where(_like(kind, payload), jobs.c.state == _QUEUED)
     if connection.scalar(waits) is None:
         enqueue(connection, kind, None, payload)
 
@@ -221,6 +225,10 @@ def drop(connection: Connection, version_id: int, kind: str | None = None) -> No
     """Remove a version's jobs (of one kind) within a transaction of the caller's."""
     of_kind = true() if kind is None else jobs.c.kind == kind
     connection.execute(delete(jobs).where(jobs.c.version_id == version_id, of_kind))
+
+
+def _like(kind: str, payload: Mapping[str, Any]) -> ColumnElement[bool]:
+    return and_(jobs.c.kind == kind, jobs.c.payload == json.dumps(dict(payload)))
 
 
 def _claimable(kinds: Sequence[str]) -> ColumnElement[bool]:
